@@ -1,0 +1,1 @@
+export { type ErrorCode, type ErrorOptions, errorTable, MonoblocError, type Violation } from './errors.ts'

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+// Vite does not resolve a package's own name, Node does: the `source` condition of each export becomes an alias.
+const manifest = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
+const alias = Object.entries<{ source?: string }>(manifest.exports)
+  .filter(([, target]) => target.source)
+  .map(([subpath, target]) => ({
+    find: new RegExp(`^${manifest.name}${subpath.slice(1)}$`),
+    replacement: new URL(target.source!, import.meta.url).pathname,
+  }))
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    include: [
+      'src/**/*.test.ts',
+      'test/**/*.test.ts',
+      'examples/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'bench/**/*.test.ts',
+    ],
+    pool: 'forks',
+    execArgv: ['--conditions=source'],
+    // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+    // One file in a folder of its own is cheap to isolate; what a test leaves open must not reach the next file.
+    isolate: true,
+    restoreMocks: true,
+  },
+})

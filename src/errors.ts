@@ -1,0 +1,303 @@
+/** One violation of a constraint by one value of the input. */
+export interface Violation {
+  /** Where: `['body', 'title']`, `['query', 'price[gte]']`. */
+  path: (string | number)[]
+  /** A stable word for programs: `required`, `too_small`, `unknown_field`, … */
+  code: string
+  /** A sentence for people. */
+  message: string
+}
+
+interface ErrorEntry {
+  status: number
+  message: string
+  remedy: string
+}
+
+/**
+ * Every code that leaves Monobloc: the HTTP status it answers with, the public message, and what to do about it.
+ * `docs/errors.md` and the exported type are held to this table by a test.
+ */
+export const errorTable = {
+  malformed_request: {
+    status: 400,
+    message: 'The request could not be read.',
+    remedy: 'Send well-formed HTTP: valid UTF-8, a valid URL and a body that matches its Content-Type.',
+  },
+  malformed_json: {
+    status: 400,
+    message: 'The body is not valid JSON.',
+    remedy: 'Send JSON (RFC 8259) encoded as UTF-8.',
+  },
+  invalid_query: {
+    status: 400,
+    message: 'The query string is not understood.',
+    remedy: 'Use the fields, operators and parameters that the violations list.',
+  },
+  invalid_filter: {
+    status: 400,
+    message: 'The filter is not understood.',
+    remedy: 'Use the fields and operators that the violations list; a value must have the type of its field.',
+  },
+  invalid_cursor: {
+    status: 400,
+    message: 'The cursor is not valid here.',
+    remedy: 'Pass back a cursor exactly as it was given, with the same sort.',
+  },
+  unauthenticated: {
+    status: 401,
+    message: 'This needs an identity.',
+    remedy: 'Send credentials, such as Authorization: Bearer <token>.',
+  },
+  invalid_token: {
+    status: 401,
+    message: 'The token is not valid.',
+    remedy: 'Sign in again for a new token.',
+  },
+  invalid_credentials: {
+    status: 401,
+    message: 'The credentials are not valid.',
+    remedy: 'Check the name and the password.',
+  },
+  forbidden: {
+    status: 403,
+    message: 'This is not allowed.',
+    remedy: 'Ask for a role or a policy that grants it.',
+  },
+  not_found: {
+    status: 404,
+    message: 'There is nothing here.',
+    remedy: 'Check the address; what you may not know of answers like what does not exist.',
+  },
+  method_not_allowed: {
+    status: 405,
+    message: 'This method is not served here.',
+    remedy: 'Use one of the methods in the Allow header.',
+  },
+  not_acceptable: {
+    status: 406,
+    message: 'None of the acceptable media types can be produced.',
+    remedy: 'Accept application/json.',
+  },
+  conflict: {
+    status: 409,
+    message: 'This conflicts with the current state.',
+    remedy: 'Read the current state and try again.',
+  },
+  unique_violation: {
+    status: 409,
+    message: 'A value that must be unique is taken.',
+    remedy: 'Choose another value for the fields that the violations list.',
+  },
+  reference_in_use: {
+    status: 409,
+    message: 'Other rows still refer to this one.',
+    remedy: 'Delete or change the rows that refer to it first.',
+  },
+  idempotency_in_flight: {
+    status: 409,
+    message: 'A request with this Idempotency-Key is still running.',
+    remedy: 'Wait and send the same request again.',
+  },
+  outcome_unknown: {
+    status: 409,
+    message: 'A request with this Idempotency-Key began and its outcome is not known.',
+    remedy: 'Find out what it did, then resolve the key or wait until its lifetime ends.',
+  },
+  precondition_failed: {
+    status: 412,
+    message: 'The resource has changed.',
+    remedy: 'Read it again and repeat the change with its new ETag.',
+  },
+  body_too_large: {
+    status: 413,
+    message: 'The body is too large.',
+    remedy: 'Send a smaller body, or raise the limit of the route.',
+  },
+  uri_too_long: {
+    status: 414,
+    message: 'The address is too long.',
+    remedy: 'Use QUERY with a body for long filters.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    message: 'The media type of the body is not supported here.',
+    remedy: 'Send application/json, or application/merge-patch+json to PATCH.',
+  },
+  validation_failed: {
+    status: 422,
+    message: 'The input is not valid.',
+    remedy: 'Correct the values that the violations list.',
+  },
+  reference_not_found: {
+    status: 422,
+    message: 'A referenced row does not exist.',
+    remedy: 'Refer to rows that exist and that you may see.',
+  },
+  check_violation: {
+    status: 422,
+    message: 'A value breaks a constraint of the model.',
+    remedy: 'Correct the values that the violations list.',
+  },
+  idempotency_mismatch: {
+    status: 422,
+    message: 'This Idempotency-Key was used with another request.',
+    remedy: 'Use a new key for a new request.',
+  },
+  idempotency_key_invalid: {
+    status: 400,
+    message: 'The Idempotency-Key is not valid.',
+    remedy: 'Send 1 to 255 visible ASCII characters, such as a UUID.',
+  },
+  precondition_required: {
+    status: 428,
+    message: 'This change must say which version it is based on.',
+    remedy: 'Send If-Match with the ETag of the version you read.',
+  },
+  too_many_requests: {
+    status: 429,
+    message: 'Too many requests.',
+    remedy: 'Wait as long as Retry-After says.',
+  },
+  headers_too_large: {
+    status: 431,
+    message: 'The header fields are too large.',
+    remedy: 'Send fewer or smaller header fields.',
+  },
+  internal: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'Quote the id of this error when you report it.',
+  },
+  response_invalid: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'The handler answered with something that its `returns` does not describe: see the log.',
+  },
+  foreign_await: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'A write transaction awaited something other than its db. Move that work to prepare(), to a job, or use transaction: false.',
+  },
+  transaction_ended: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'A db handle was used after its transaction had ended. Await every call before the handler returns.',
+  },
+  transaction_busy: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'A nested transaction is open: use the handle that it was given until it ends.',
+  },
+  transaction_read_only: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: "A write was tried in a read transaction. Use another method than GET, or transaction: 'write'.",
+  },
+  statement_refused: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'Transaction control, ATTACH, PRAGMA and deferred constraints are not allowed inside a unit of work.',
+  },
+  database_error: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'The database refused a statement: see the log for its words.',
+  },
+  undefined_in_filter: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'A filter held undefined, which must never mean "no condition". Leave the key out, or give it a value.',
+  },
+  result_too_large: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'A query without a limit found more rows than one answer may hold. Give it a limit and page.',
+  },
+  configuration_invalid: {
+    status: 500,
+    message: 'The configuration is not valid.',
+    remedy: 'Correct every problem that is listed; the process exits with 78.',
+  },
+  schema_differs: {
+    status: 500,
+    message: 'The database does not match the models.',
+    remedy: 'See what differs; `monobloc dev` applies the changes that can lose nothing.',
+  },
+  dependency_missing: {
+    status: 500,
+    message: 'An optional part is not installed.',
+    remedy: 'Install the package that the message names.',
+  },
+  definition_invalid: {
+    status: 500,
+    message: 'A definition is not valid.',
+    remedy: 'Correct the model, policy, resource or endpoint that the message names.',
+  },
+  overloaded: {
+    status: 503,
+    message: 'The server is busy.',
+    remedy: 'Try again after Retry-After seconds.',
+  },
+  database_busy: {
+    status: 503,
+    message: 'The database is busy.',
+    remedy: 'Try again after Retry-After seconds.',
+  },
+  database_full: {
+    status: 503,
+    message: 'The database cannot take more data.',
+    remedy: 'Free space on the disk that holds the database.',
+  },
+  deadline_exceeded: {
+    status: 503,
+    message: 'This took longer than it may.',
+    remedy: 'Ask for less at once, or raise the deadline of the route.',
+  },
+  shutting_down: {
+    status: 503,
+    message: 'The server is stopping.',
+    remedy: 'Try again: another process will answer.',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+/** The stable codes of Monobloc's errors. */
+export type ErrorCode = keyof typeof errorTable
+
+export interface ErrorOptions {
+  /** What really happened, for the log only: never sent. */
+  detail?: string
+  cause?: unknown
+  violations?: Violation[]
+  /** What the error is about, usually a model's name: `article` in "article: not found". Sent. */
+  subject?: string
+  /** Header fields of the answer, such as `Retry-After`. */
+  headers?: Record<string, string>
+}
+
+/**
+ * The one error of Monobloc. What is sent is `code`, `status`, `publicMessage`, `subject` and `violations`; `message`,
+ * `detail` and `cause` stay in the log.
+ */
+export class MonoblocError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly publicMessage: string
+  readonly violations: Violation[]
+  readonly subject: string | undefined
+  readonly headers: Record<string, string>
+
+  constructor(code: ErrorCode, options: ErrorOptions = {}) {
+    const entry = errorTable[code]
+    const parts = [entry.message, options.subject && `(${options.subject})`, options.detail, entry.status >= 500 && entry.remedy]
+    super(parts.filter(Boolean).join(' '), options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'MonoblocError'
+    this.code = code
+    this.status = entry.status
+    this.publicMessage = entry.message
+    this.violations = options.violations ?? []
+    this.subject = options.subject
+    this.headers = options.headers ?? {}
+  }
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { MonoblocError } from '../errors.ts'
+import type { JsonSchema } from './kind.ts'
+import type { StandardSchemaV1 } from './standard-schema.ts'
+
+/** The JSON Schemas of validators that Monobloc made from fields, whose own conversion would not know them. */
+const known = new WeakMap<object, JsonSchema>()
+
+export function describeAs<T extends object>(validator: T, schema: JsonSchema): T {
+  known.set(validator, schema)
+  return validator
+}
+
+/**
+ * JSON Schema 2020-12 of any Standard Schema that can tell: Zod, or a library with Standard JSON Schema.
+ *
+ * @param direction what is accepted (`input`, the default) or what comes out
+ * @throws MonoblocError `definition_invalid` when the schema cannot be described
+ */
+export function jsonSchemaOf(schema: StandardSchemaV1, direction: 'input' | 'output' = 'input'): JsonSchema {
+  const described = known.get(schema)
+  if (described) return described
+  const standard = schema['~standard'] as { vendor: string; jsonSchema?: Record<'input' | 'output', (options: { target: string }) => JsonSchema> }
+  if (standard.vendor !== 'zod') {
+    if (standard.jsonSchema) return withoutDialect(standard.jsonSchema[direction]({ target: 'draft-2020-12' }))
+    throw new MonoblocError('definition_invalid', { detail: `A schema by ${standard.vendor} does not say its JSON Schema (Standard JSON Schema).` })
+  }
+  return withoutDialect(
+    z.toJSONSchema(schema as unknown as z.ZodType, {
+      io: direction,
+      unrepresentable: 'any',
+      override({ zodSchema, jsonSchema }) {
+        const own = known.get(zodSchema)
+        if (!own) return
+        for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as never]
+        Object.assign(jsonSchema, own)
+      },
+    }) as JsonSchema,
+  )
+}
+
+function withoutDialect(schema: JsonSchema): JsonSchema {
+  const { $schema, ...rest } = schema
+  return rest
+}

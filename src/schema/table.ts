@@ -1,0 +1,126 @@
+import type { Field, OnDelete } from './field.ts'
+import type { ColumnType } from './kind.ts'
+import { kindOf, valueField } from './kinds.ts'
+import type { AnyModel, IndexOptions } from './model.ts'
+import type { Relation } from './schema.ts'
+
+/** A table as every engine makes it. Names are those of the model and its fields, unchanged. */
+export interface TableSpec {
+  name: string
+  /** The model whose rows it holds; undefined for a link table. */
+  model: AnyModel | undefined
+  columns: ColumnSpec[]
+  key: string[]
+  indexes: IndexSpec[]
+  references: ReferenceSpec[]
+  /** Filters over own columns, each a CHECK. */
+  checks: { name: string; filter: Record<string, unknown> }[]
+  /** Columns of the full-text index; empty without one. */
+  search: string[]
+}
+
+export interface ColumnSpec {
+  name: string
+  type: ColumnType
+  nullable: boolean
+  default: { value: unknown } | undefined
+  /** Left out of the commit log. */
+  secret: boolean
+}
+
+/** `fields` may reach into a json column with dots: `data.address.city`. */
+export interface IndexSpec {
+  name: string
+  fields: string[]
+  unique: boolean
+  where: Record<string, unknown> | undefined
+}
+
+export interface ReferenceSpec {
+  column: string
+  table: string
+  to: string
+  onDelete: OnDelete
+}
+
+export function modelTable(model: AnyModel): TableSpec {
+  const fields = [...(model.fields as Map<string, Field>)].filter(([, field]) => isStored(field))
+  return {
+    name: model.name,
+    model,
+    columns: fields.map(([name, field]) => columnOf(name, field)),
+    key: [...model.key],
+    indexes: indexesOf(model, fields),
+    references: fields.filter(([, field]) => field.kind === 'ref').map(([name, field]) => referenceOf(name, field)),
+    checks: checksOf(model, fields),
+    search: [...(model.options.search ?? [])],
+  }
+}
+
+export function linkTable(relation: Relation): TableSpec {
+  if (relation.via.kind !== 'link') throw new Error('only a link has a table')
+  const { table, near, far } = relation.via
+  const column = (name: string, target: AnyModel): ColumnSpec => {
+    const key = target.fields.get(target.key[0]!) as Field
+    return { name, type: heldType(key), nullable: false, default: undefined, secret: false }
+  }
+  const reference = (name: string, target: AnyModel): ReferenceSpec => ({ column: name, table: target.name, to: target.key[0]!, onDelete: 'cascade' })
+  return {
+    name: table,
+    model: undefined,
+    columns: [column(near, relation.from), column(far, relation.to)],
+    key: [near, far],
+    indexes: [{ name: `${table}_${far}`, fields: [far, near], unique: false, where: undefined }],
+    references: [reference(near, relation.from), reference(far, relation.to)],
+    checks: [],
+    search: [],
+  }
+}
+
+export function isStored(field: Field): boolean {
+  return field.kind !== 'manyToMany' && field.kind !== 'virtual'
+}
+
+function columnOf(name: string, field: Field): ColumnSpec {
+  const { nullable, default: given, writeOnly } = field.options
+  return { name, type: heldType(field), nullable, default: given && 'value' in given ? given : undefined, secret: writeOnly }
+}
+
+// A column that refers to a serial key holds a whole number but does not count by itself.
+function heldType(field: Field): ColumnType {
+  const type = kindOf(field).column(valueField(field).options)
+  return type.type === 'serial' && field.kind !== 'serial' ? { type: 'integer' } : type
+}
+
+function referenceOf(column: string, field: Field): ReferenceSpec {
+  const target = field.options.target as AnyModel
+  return { column, table: target.name, to: target.key[0]!, onDelete: field.options.onDelete }
+}
+
+function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
+  const declared = (model.options.indexes ?? []) as (readonly string[] | IndexOptions)[]
+  const indexes = declared.map((index): IndexSpec => {
+    const options: IndexOptions = 'fields' in index ? index : { fields: index }
+    const names = [...options.fields]
+    const kind = options.unique ? 'unique' : 'index'
+    const suffix = options.where ? '_where' : ''
+    return { name: `${model.name}_${names.join('_').replaceAll('.', '_')}_${kind}${suffix}`, fields: names, unique: options.unique ?? false, where: options.where }
+  })
+  for (const [name, field] of fields) {
+    if (field.options.unique && !(model.key.length === 1 && model.key[0] === name)) {
+      indexes.push({ name: `${model.name}_${name}_unique`, fields: [name], unique: true, where: undefined })
+    }
+    // Deleting the other row, and reading the way back, look a reference up by its column.
+    const covered = indexes.some((index) => index.fields[0] === name && !index.where) || model.key[0] === name
+    if (field.kind === 'ref' && !covered) indexes.push({ name: `${model.name}_${name}_index`, fields: [name], unique: false, where: undefined })
+  }
+  return indexes
+}
+
+function checksOf(model: AnyModel, fields: [string, Field][]): TableSpec['checks'] {
+  const own = Object.entries((model.options.checks ?? {}) as Record<string, Record<string, unknown>>).map(([name, filter]) => ({ name: `${model.name}_${name}_check`, filter }))
+  const ofFields = fields.flatMap(([name, field]) =>
+    field.options.checks.map((operators, at) => ({ name: `${model.name}_${name}_check${at || ''}`, filter: { [name]: operators } })),
+  )
+  return [...own, ...ofFields]
+}

@@ -1,0 +1,132 @@
+import type { Schema } from '../schema/index.ts'
+import type { Dialect } from './sql/dialect.ts'
+
+/** A value as the engine binds and returns it. */
+export type SqlValue = null | number | bigint | string | Uint8Array
+
+export type SqlRow = Record<string, SqlValue>
+
+/** A result that an in-process engine has at once and a remote one later. */
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * A statement of one shape, compiled once and run many times with other values. Engines keep what they prepare by this
+ * object's identity, so it must be reused, never rebuilt for each call.
+ */
+export interface Statement {
+  readonly sql: string
+  /**
+   * `bounded`: the caller knows that it touches few rows (a key lookup). `plan`: the engine looks at its plan and decides.
+   */
+  readonly reach: 'bounded' | 'plan'
+}
+
+/** Statements of one unit of work: one snapshot when reading, one transaction when writing. */
+export interface Session {
+  readonly writable: boolean
+  /** Every row. @throws MonoblocError, with the database's constraint violations already translated */
+  all(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow[]>
+  /** The first row, or undefined. */
+  first(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow | undefined>
+  /** The first column of the first row: how documents that SQL built as JSON come out. Undefined without a row. */
+  value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined>
+  /** Runs a statement that returns nothing, and says how many rows it changed. */
+  run(statement: Statement, values: readonly SqlValue[]): MaybePromise<number>
+  /** SQL that a user wrote (typed raw SQL): refused are transaction control, ATTACH, PRAGMA, deferred constraints, OR ROLLBACK. */
+  raw(sql: string, values: readonly unknown[]): MaybePromise<{ rows: SqlRow[]; changes: number; lastId: SqlValue }>
+  /** A nested transaction: its changes are undone when `work` throws, and the rest goes on. */
+  savepoint<T>(work: () => MaybePromise<T>): Promise<T>
+}
+
+export interface ReadOptions {
+  /** Milliseconds until the snapshot is given up with `deadline_exceeded`. */
+  deadline: number
+  /**
+   * Names the kind of work, such as a route. Work that had to move to a reader process once starts there the next time.
+   */
+  label?: string
+}
+
+export interface WriteOptions {
+  /** Milliseconds from the call until the work must have begun and ended, else `database_busy` or `deadline_exceeded`. */
+  deadline: number
+  /** Who: a user's key, or null for the system. Written to the log. */
+  actor?: string | null
+  /** What caused it, such as a request's id. Written to the log. */
+  cause?: string | null
+  /** The W3C trace id. Written to the log. */
+  trace?: string | null
+}
+
+/**
+ * One database behind Monobloc. Every engine passes `exerciseStorage`.
+ */
+export interface Storage {
+  readonly dialect: Dialect
+  /** Opens the database (creating it when there is none) and checks that it can be served. */
+  open(): Promise<void>
+  /** Waits for work under way, gives up the rest with `shutting_down`, and closes. May be called twice. */
+  close(): Promise<void>
+  /** What would have to change for the database to match the models. */
+  compare(schema: Schema): Promise<SchemaChange[]>
+  /** Makes the changes, all or none. */
+  apply(schema: Schema, changes: readonly SchemaChange[]): Promise<void>
+  /**
+   * Runs `work` over one snapshot. `work` may be started over from the beginning (on another snapshot) when it turns
+   * out to need a reader process, so what it does besides reading may happen twice.
+   */
+  read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): Promise<T>
+  /**
+   * Runs `work` in one serializable transaction and resolves when its commit is on disk. A rejection, too, comes only
+   * when everything that `work` could have seen is on disk. `work` that awaits anything but the session is refused
+   * with `foreign_await` and leaves nothing behind.
+   */
+  write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T>
+  /** Whole transactions after a position of the commit log, in commit order, at most `limit` of them. */
+  tail(after: number, limit: number): Promise<LoggedTransaction[]>
+  /** The position of the newest transaction; 0 when there is none. */
+  position(): Promise<number>
+  /** Removes transactions from the log, oldest first, while it has more than `maxEntries` or they are older than `maxAge` ms. Returns how many entries went. */
+  prune(limits: { maxAge: number; maxEntries: number; keepAfter?: number }): Promise<number>
+  /** A copy of the database at one instant, while others read and write. */
+  backup(file: string): Promise<void>
+}
+
+/** One difference between models and database. `safe`: it can lose nothing and refuse nothing that is there. */
+export interface SchemaChange {
+  safe: boolean
+  /** In words, for people: `add column article.subtitle`. */
+  description: string
+  /** What to run, in order; empty for what only a migration can do. */
+  sql: string[]
+}
+
+export type LogOperation = 'insert' | 'update' | 'delete' | 'empty'
+
+/** One change of one row. */
+export interface LogEntry {
+  sequence: number
+  /** The table: a model's name or a link table's. */
+  table: string
+  operation: LogOperation
+  /** The key's values by column, as JSON has them. */
+  key: Record<string, unknown>
+  /** The row after the change (before it, for a delete), as JSON has it. */
+  row: Record<string, unknown>
+  /** The previous values of the fields that an update changed. */
+  previous: Record<string, unknown>
+  /** Columns left out of `row` and `previous`: secret or oversized. */
+  omitted: string[]
+}
+
+export interface LoggedTransaction {
+  /** Dense and in commit order within one database. */
+  position: number
+  at: Date
+  actor: string | null
+  cause: string | null
+  trace: string | null
+  /** A change that another program made, without Monobloc. */
+  outside: boolean
+  entries: LogEntry[]
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { SummaryReporter } from './scripts/summary-reporter.ts'
 
 // Vite does not resolve a package's own name, Node does: the `source` condition of each export becomes an alias.
 const manifest = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
@@ -13,21 +14,14 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: [
-      'src/**/*.test.ts',
-      'test/**/*.test.ts',
-      'examples/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'bench/**/*.test.ts',
-    ],
+    include: ['{src,test,examples,scripts,bench}/**/*.test.ts'],
     pool: 'forks',
     execArgv: ['--conditions=source'],
+    reporters: ['default', new SummaryReporter()],
     // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
-    // One file in a folder of its own is cheap to isolate; what a test leaves open must not reach the next file.
-    isolate: true,
     restoreMocks: true,
   },
 })

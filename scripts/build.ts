@@ -1,0 +1,78 @@
+// Makes dist/: JavaScript bundled per entry with shared chunks, so that a start reads few files and what is imported
+// lazily stays in a file of its own; declarations one to one from tsc; and the CommonJS door.
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Plugin, rolldown } from 'rolldown'
+
+const root = path.join(import.meta.dirname, '..')
+const dist = path.join(root, 'dist')
+
+async function bundle(): Promise<void> {
+  const build = await rolldown({
+    cwd: root,
+    input: { ...entriesOfExports(), cli: 'src/cli/main.ts' },
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
+    plugins: [childFiles()],
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(`build: ${log.message}`)
+    },
+  })
+  await build.write({ dir: dist, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' })
+}
+
+/** Each export of package.json with a `source` is an entry of the same name: `./testing` becomes dist/testing.js. */
+function entriesOfExports(): Record<string, string> {
+  const { exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  return Object.fromEntries(
+    Object.entries<{ source?: string }>(exports)
+      .filter(([, target]) => target.source)
+      .map(([subpath, target]) => [subpath === '.' ? 'index' : subpath.slice(2), target.source!]),
+  )
+}
+
+/**
+ * `new URL('./reader-process.ts', import.meta.url)` names a file that is started as a process or a thread. It becomes an
+ * entry of its own. All files of dist lie side by side, so a relative name holds wherever the code that starts it ends up.
+ */
+function childFiles(): Plugin {
+  const pattern = /new URL\('(\.{1,2}\/[\w./-]+\.ts)', import\.meta\.url\)/g
+  return {
+    name: 'child-files',
+    transform(code, id) {
+      if (!code.includes('import.meta.url')) return null
+      return code.replaceAll(pattern, (_, file: string) => {
+        const source = path.resolve(path.dirname(id), file)
+        const fileName = `${path.relative(path.join(root, 'src'), source).replaceAll('/', '-').slice(0, -3)}.js`
+        this.emitFile({ type: 'chunk', id: source, fileName })
+        return `new URL('./${fileName}', import.meta.url)`
+      })
+    },
+  }
+}
+
+function declarations(): void {
+  const tsc = fileURLToPath(import.meta.resolve('typescript/package.json')).replace('package.json', 'bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+  // tsc rewrites the extension in JavaScript and leaves it in declarations, where `./model.ts` would not be found.
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    if (!entry.name.endsWith('.d.ts')) continue
+    const file = path.join(entry.parentPath, entry.name)
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replaceAll(/((?:from|import) ?\(?['"]\.{1,2}\/[^'"]+)\.ts(['"])/g, '$1.js$2'))
+  }
+}
+
+/** `require('monobloc')` gives the ES module itself (Node can, since 22.12): one instance however it is loaded. */
+function commonJs(): void {
+  writeFileSync(path.join(dist, 'index.cjs'), "'use strict'\nmodule.exports = require('./index.js')\n")
+  writeFileSync(path.join(dist, 'index.d.cts'), "export * from './index.js'\n")
+  writeFileSync(path.join(dist, 'cli.cjs'), "'use strict'\nimport('./cli.js')\n")
+}
+
+rmSync(dist, { recursive: true, force: true })
+await bundle()
+declarations()
+commonJs()

@@ -7,7 +7,6 @@ const root = path.join(import.meta.dirname, '..')
 const bin = (name: string) => path.join(root, 'node_modules', '.bin', name)
 
 const steps: Record<string, string[]> = {
-  'format and lint': [bin('biome'), 'ci', '--error-on-warnings', '.'],
   types: [bin('tsc'), '--noEmit'],
   structure: [bin('vitest'), 'run', '--reporter=dot', 'test/structure'],
 }

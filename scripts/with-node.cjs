@@ -5,7 +5,8 @@
 //
 // It is the first thing that runs in a fresh clone, whatever Node the machine has: CommonJS, no dependencies, nothing
 // newer than Node 16. npm puts node_modules/.bin first on the PATH, but only after an install, and `npm start` in a
-// fresh clone has had none.
+// fresh clone has had none. The scripts of package.json `exec` it: a signal to npm goes to npm's direct child, and a
+// shell in between would die of it and leave the server behind.
 const { spawn, spawnSync } = require('node:child_process')
 const { existsSync, readFileSync } = require('node:fs')
 const path = require('node:path')
@@ -30,6 +31,7 @@ function main(args) {
   const env = Object.assign({}, process.env, { PATH: bin + path.delimiter + (process.env.PATH || '') })
   const child = spawn(node, args, { cwd: root, env, stdio: 'inherit' })
   forwardSignals(child)
+  if (process.env.npm_lifecycle_event) endWithParent(child)
   child.on('error', (error) => fail(diagnose(node) || `${node} did not start: ${error.message}`))
   child.on('exit', (code, signal) => {
     // 127 is the loader's answer to a missing library, which no program of ours ends with.
@@ -134,6 +136,16 @@ function forwardSignals(child) {
       child.kill(signal)
     })
   }
+}
+
+/** A killed npm sends no signal, and a server that nobody watches would keep its port. */
+function endWithParent(child) {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    child.kill('SIGTERM')
+  }, 500)
 }
 
 function fail(message) {

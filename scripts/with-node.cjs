@@ -1,12 +1,11 @@
 'use strict'
 // Runs a command with the Node.js that this repository brings (tools/node), after installing what is missing.
 //
-//   node scripts/with-node.cjs [arguments of node]     without arguments it installs and stops
+//   scripts/node [arguments of node]     without arguments it installs and stops
 //
 // It is the first thing that runs in a fresh clone, whatever Node the machine has: CommonJS, no dependencies, nothing
-// newer than Node 16. npm puts node_modules/.bin first on the PATH, but only after an install, and `npm start` in a
-// fresh clone has had none. The scripts of package.json `exec` it: a signal to npm goes to npm's direct child, and a
-// shell in between would die of it and leave the server behind.
+// newer than Node 16. The scripts of package.json `exec` it through scripts/node: a signal to npm goes to npm's direct
+// child, and a shell in between would die of it and leave the server behind.
 const { spawn, spawnSync } = require('node:child_process')
 const { existsSync, readFileSync } = require('node:fs')
 const path = require('node:path')
@@ -153,4 +152,5 @@ function fail(message) {
   process.exit(EX_CONFIG)
 }
 
-main(process.argv.slice(2))
+if (require.main === module) main(process.argv.slice(2))
+module.exports = { binaries }

@@ -25,10 +25,13 @@ export class Schema {
   readonly models: ReadonlyMap<string, AnyModel>
   #relations = new Map<string, Map<string, Relation>>()
   #tables: TableSpec[] | undefined
+  readonly #internal: ReadonlySet<AnyModel>
 
-  constructor(models: Iterable<AnyModel>) {
+  /** @param internal Monobloc's own records: tables like the others, but not logged and with no relations */
+  constructor(models: Iterable<AnyModel>, internal: Iterable<AnyModel> = []) {
     const byName = new Map<string, AnyModel>()
-    for (const model of models) {
+    this.#internal = new Set(internal)
+    for (const model of [...models, ...this.#internal]) {
       if (byName.has(model.name)) throw invalid(model, `Two models are called ${model.name}.`)
       byName.set(model.name, model)
     }
@@ -53,7 +56,7 @@ export class Schema {
   /** Every table, link tables included, in an order in which references come after what they refer to where that is possible. */
   get tables(): readonly TableSpec[] {
     this.#tables ??= [...this.models.values()].flatMap((model) => [
-      modelTable(model),
+      modelTable(model, !this.#internal.has(model)),
       ...[...this.relations(model).values()].filter((relation) => relation.via.kind === 'link' && isOwn(relation)).map(linkTable),
     ])
     return this.#tables

@@ -17,6 +17,8 @@ export interface TableSpec {
   checks: { name: string; filter: Record<string, unknown> }[]
   /** Columns of the full-text index; empty without one. */
   search: string[]
+  /** Changes go into the commit log. False for Monobloc's own records, which nobody follows. */
+  logged: boolean
 }
 
 export interface ColumnSpec {
@@ -43,7 +45,7 @@ export interface ReferenceSpec {
   onDelete: OnDelete
 }
 
-export function modelTable(model: AnyModel): TableSpec {
+export function modelTable(model: AnyModel, logged = true): TableSpec {
   const fields = [...(model.fields as Map<string, Field>)].filter(([, field]) => isStored(field))
   return {
     name: model.name,
@@ -54,6 +56,7 @@ export function modelTable(model: AnyModel): TableSpec {
     references: fields.filter(([, field]) => field.kind === 'ref').map(([name, field]) => referenceOf(name, field)),
     checks: checksOf(model, fields),
     search: [...(model.options.search ?? [])],
+    logged,
   }
 }
 
@@ -74,6 +77,7 @@ export function linkTable(relation: Relation): TableSpec {
     references: [reference(near, relation.from), reference(far, relation.to)],
     checks: [],
     search: [],
+    logged: true,
   }
 }
 

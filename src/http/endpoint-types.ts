@@ -1,0 +1,136 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { AnyModel, InferInput, InferOutput, Row, StandardSchemaV1 } from '../schema/index.ts'
+import type { JsonText } from './answer.ts'
+import type { HttpLog, MaybePromise } from './host.ts'
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY'
+
+type PathOf<Route extends string> = Route extends `${Method} ${infer Path}` ? Path : string
+type NamesIn<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}`
+  ? Name | NamesIn<`/${Rest}`>
+  : Path extends `${string}/:${infer Name}`
+    ? Name
+    : Path extends `${string}/*`
+      ? '*'
+      : never
+
+/** `'GET /articles/:slug'` has `{ slug: string }`; a trailing `*` is the rest of the path, under the name `*`. */
+export type PathParams<Route extends string> =
+  string extends PathOf<Route> ? Record<string, string> : { [Name in NamesIn<PathOf<Route>>]: string }
+
+/** What one status can answer with: a row of a model, a value of a schema, a list of either, or nothing. */
+export type Returned = AnyModel | StandardSchemaV1 | readonly [AnyModel | StandardSchemaV1] | null
+
+/** What an endpoint answers with: one body (its status is 200, or 204 for null), or one per status. */
+export type Returns = Returned | { readonly [status: number]: Returned }
+
+/** A value as code has it for a place where JSON has text: instants become RFC 3339. */
+export type Sendable<T> = T extends string
+  ? string extends T
+    ? string | Date
+    : T
+  : T extends readonly (infer Item)[]
+    ? readonly Sendable<Item>[]
+    : T extends Date | bigint | Uint8Array
+      ? T
+      : T extends object
+        ? { [K in keyof T]: Sendable<T[K]> }
+        : T
+
+type ValueOfReturned<R> = R extends null
+  ? null | undefined | void
+  : R extends readonly [infer Item]
+    ? readonly ValueOfReturned<Item>[] | JsonText
+    : R extends StandardSchemaV1
+      ? Sendable<InferInput<R>> | JsonText
+      : R extends AnyModel
+        ? Row<R> | JsonText
+        : unknown
+
+/** What a handler may return. */
+export type HandlerResult<R> = undefined extends R
+  ? unknown
+  : R extends Returned
+    ? ValueOfReturned<R>
+    : { [Status in keyof R]: ValueOfReturned<R[Status]> }[keyof R]
+
+export type OutputOf<S, Otherwise> = S extends StandardSchemaV1 ? InferOutput<S> : Otherwise
+
+/** The facts of a request that are not its content. */
+export interface RequestFacts {
+  /** Also the `instance` of problem details, the `X-Request-Id` of the answer and the cause in the commit log. */
+  id: string
+  method: string
+  /** The request target as it came. */
+  url: string
+  /** The address of the peer; behind a trusted proxy, of the client. */
+  address: string
+  /** A W3C traceparent to send on to other services, or null when the request came without one. */
+  trace: string | null
+}
+
+/** What a handler says of its answer besides the body. Each returns the reply. */
+export interface Reply {
+  /** The status of the answer, when `returns` leaves a choice or the default is not meant. */
+  status(status: number): Reply
+  /** One field of the answer's header; given twice, the last one stays. `set-cookie` adds. */
+  header(name: string, value: string | number): Reply
+  /** The `Location` header field, and status 201 unless another is said. */
+  created(location: string): Reply
+}
+
+/** What every function of an endpoint is given. `Tools` are `db`, `auth` and what other rooms add. */
+export type Context<Tools, User, Params, Query, Body> = Tools & {
+  params: Params
+  query: Query
+  body: Body
+  /** Who asks. Never null unless the endpoint is for `anyone`. */
+  user: User
+  headers: IncomingHttpHeaders
+  request: RequestFacts
+  reply: Reply
+  log: HttpLog
+  /** Aborted when the client has gone or the deadline has passed. */
+  signal: AbortSignal
+}
+
+export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, Anyone, Prepared> {
+  /** Without an identity too; `user` is then null. Credentials that are there must be valid all the same. */
+  anyone?: Anyone
+  /** Checks and converts the parameters of the path. A violation is 400 `invalid_params`. */
+  params?: P
+  /** Checks and converts the query string: text, or a list where a name repeats. A violation is 400 `invalid_query`. */
+  query?: Q
+  /** Checks and converts the JSON body. A violation is 422 `validation_failed`. Without it a body is not read. */
+  body?: B
+  /**
+   * What leaves: values are checked and written by it, and what is not in it stays. Without it any JSON leaves, or text
+   * and bytes under the `content-type` that the handler says.
+   */
+  returns?: R
+  /** Default: `read` for GET, HEAD and QUERY, `write` for the others. */
+  transaction?: 'read' | 'write' | false
+  /** Milliseconds that the request may take, from its header to its answer. Default: the server's, 10,000. */
+  deadline?: number
+  /** Bytes that the body may have. Default: the server's, 1 MiB. */
+  bodyLimit?: number
+  /** Whether `Idempotency-Key` is honoured. Default: for POST. */
+  idempotency?: boolean
+  /** Needs an `If-None-Match` or `If-Match`, else 428. Default: no. */
+  requireMatch?: boolean
+  summary?: string
+  description?: string
+  /** Default: the first segment of the path. */
+  tags?: readonly string[]
+  /** The name of a generated client's function. Default: from method and path. */
+  operationId?: string
+  deprecated?: boolean
+  /**
+   * Runs after validation and before the transaction; may await anything, and reads only. What it returns is
+   * `prepared` in `handle`.
+   */
+  prepare?(context: Context<Tools, User, Params, Query, Body>): Prepared
+  handle(
+    context: Context<Tools, User, Params, Query, Body> & { prepared: Awaited<Prepared> },
+  ): MaybePromise<HandlerResult<R>>
+}

@@ -6,7 +6,9 @@ const deadlineMilliseconds = 30_000
 
 export interface RunOptions {
   cwd: string
-  env: Record<string, string>
+  env: NodeJS.ProcessEnv
+  /** In milliseconds. */
+  deadline?: number
 }
 
 export interface Finished {
@@ -16,7 +18,11 @@ export interface Finished {
 }
 
 export async function runToEnd(command: string, args: string[], options: RunOptions): Promise<Finished> {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMilliseconds })
+  const child = spawn(command, args, {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: options.deadline ?? deadlineMilliseconds,
+  })
   const output = collect(child)
   const [code] = await once(child, 'close')
   return { code, ...output }

@@ -1,0 +1,44 @@
+import { type Field, textKinds } from './field.ts'
+import type { OrderOperator, TextOperator } from './filter-condition.ts'
+import type { ColumnType } from './kind.ts'
+import { kindOf, valueField } from './kinds.ts'
+
+export const equalityOperators = ['eq', 'ne', 'in', 'nin', 'null'] as const
+export const orderOperators = ['gt', 'gte', 'lt', 'lte', 'between'] as const
+export const textOperators = ['contains', 'startsWith', 'endsWith', 'icontains', 'istartsWith', 'iendsWith'] as const
+export const documentOperators = ['has', 'length'] as const
+export const manyOperators = ['some', 'every', 'none', 'count'] as const
+export const groupOperators = ['and', 'or', 'not'] as const
+
+/** How deep `and`, `or`, `not` and relations may nest: people write 3 or 4; each level is a level of SQL. */
+export const deepestFilter = 20
+/** How many comparisons one filter may hold: the SQL of 200 stays far below every engine's limit. */
+export const mostConditions = 200
+/** How many values `in` and `nin` may list: about what a page of another list can hold. */
+export const mostListed = 1000
+
+/** The type of a field's values, as its column holds them; a serial is a whole number like any other here. */
+export function columnTypeOf(field: Field): ColumnType {
+  const type = kindOf(field).column(valueField(field).options)
+  return type.type === 'serial' ? { type: 'integer' } : type
+}
+
+/** The operators that a field's own values take. */
+export function operatorsOf(field: Field): readonly string[] {
+  if (field.kind === 'json') return [...equalityOperators, 'path', ...documentOperators]
+  const ordered = kindOf(field).ordered ? [...equalityOperators, ...orderOperators] : equalityOperators
+  return textKinds.includes(field.kind) ? [...ordered, ...textOperators] : ordered
+}
+
+export function isTextOperator(operator: string): operator is TextOperator {
+  return (textOperators as readonly string[]).includes(operator)
+}
+
+export function isOrderOperator(operator: string): operator is OrderOperator {
+  return operator !== 'between' && (orderOperators as readonly string[]).includes(operator)
+}
+
+/** Compared without case: its values are folded, and so is what they are held against. */
+export function isCaseBlind(operator: TextOperator): boolean {
+  return operator === 'icontains' || operator === 'istartsWith' || operator === 'iendsWith'
+}

@@ -1,0 +1,15 @@
+import { describe, expect, test } from 'vitest'
+import { runSeed } from './campaign.ts'
+import { loadCampaigns, withFolder } from './campaign-files.ts'
+
+/** Makes a test of every seed in the slices of a folder's campaigns. A test file calls it at its top level. */
+export async function testSlices(folder: string): Promise<void> {
+  for (const campaign of await loadCampaigns(folder)) {
+    describe.each(campaign.engines)(`${campaign.name} on %s`, (engine) => {
+      test.each(campaign.slice)('seed %i', { timeout: 120_000 }, async (seed) => {
+        const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder }))
+        expect(result.violations).toEqual([])
+      })
+    })
+  }
+}

@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { runToEnd } from '../docs/child-process.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'campaigns-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function write(name: string, run: string): void {
+  const text = `import { writeFileSync } from 'node:fs'
+    export const campaign = {
+      name: '${name}', unit: 'faults', engines: ['sqlite'], seeds: 5, slice: [1],
+      async run(seed, { engine, folder }) { ${run} },
+    }`
+  writeFileSync(path.join(folder, `${name}.campaign.ts`), text)
+}
+
+async function run(...args: string[]) {
+  const main = path.join(import.meta.dirname, 'campaign-main.ts')
+  const code = `import { runCampaigns } from ${JSON.stringify(main)}
+    process.exitCode = await runCampaigns(process.cwd(), process.argv.slice(1))`
+  const command = ['--input-type=module', '-e', code, '--', ...args]
+  const result = await runToEnd(process.execPath, command, { cwd: folder, env: { ...process.env, TMPDIR: folder } })
+  return { ...result, last: result.stdout.trimEnd().split('\n').at(-1) }
+}
+
+const rawResults = (name: string) =>
+  readFileSync(path.join(folder, 'results', `${name}-sqlite.jsonl`), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+test('a whole run counts its faults and keeps what each seed gave', async () => {
+  write('crash', 'return { count: seed, violations: [], engine }')
+  write('disk', 'return { count: 1, violations: [] }')
+  expect(await run()).toMatchObject({ code: 0, last: '20 faults, 0 violations' })
+  const [ran, ...seeds] = rawResults('crash')
+  expect(ran).toMatchObject({
+    campaign: 'crash',
+    engine: 'sqlite',
+    revision: 'unknown',
+    seeds: 5,
+    from: 1,
+    faults: 15,
+    violations: 0,
+  })
+  expect(seeds.map(({ seed, count }) => [seed, count])).toEqual([1, 2, 3, 4, 5].map((seed) => [seed, seed]))
+  expect(seeds[0].engine).toBe('sqlite')
+})
+
+test('seeds, their start and the campaign can be chosen', async () => {
+  write('crash', 'return { count: 1, violations: [] }')
+  write('disk', 'return { count: 1, violations: [] }')
+  expect(await run('--seeds', '2', '--from', '7', '--only', 'disk')).toMatchObject({
+    code: 0,
+    last: '2 faults, 0 violations',
+  })
+  expect(
+    rawResults('disk')
+      .slice(1)
+      .map(({ seed }) => seed),
+  ).toEqual([7, 8])
+})
+
+test.each([
+  [
+    'a violation',
+    "return { count: 1, violations: seed === 3 ? ['row 1 is lost'] : [] }",
+    '5 faults, 1 violations',
+    'crash seed 3: row 1 is lost',
+  ],
+  [
+    'a throw',
+    "if (seed === 2) throw new Error('broken'); return { count: 1, violations: [] }",
+    '5 faults, 1 violations',
+    'broken',
+  ],
+  [
+    'a seed that tried nothing',
+    'return { count: seed - 1, violations: [] }',
+    '10 faults, 1 violations',
+    'nothing was tried',
+  ],
+])('%s fails the run and names its seed', async (_, body, last, message) => {
+  write('crash', body)
+  const result = await run()
+  expect(result).toMatchObject({ code: 1, last })
+  expect(result.stderr).toContain(message)
+})
+
+test('the files of a seed stay when it found a violation, and only then', async () => {
+  write(
+    'crash',
+    "writeFileSync(folder + '/a', ''); return { count: 1, violations: seed === 3 ? ['lost'] : [], at: folder }",
+  )
+  await run()
+  const kept = rawResults('crash')
+    .slice(1)
+    .filter(({ folder }) => folder)
+  expect(kept.map(({ seed }) => seed)).toEqual([3])
+  expect(existsSync(path.join(kept[0].folder, 'a'))).toBe(true)
+  expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(1)
+})
+})
+
+test('a name or an engine that no campaign has is refused', async () => {
+  write('crash', 'return { count: 1, violations: [] }')
+  expect((await run('--only', 'crush')).code).toBe(1)
+  expect((await run('--engine', 'postgres')).code).toBe(1)
+})

@@ -1,1 +1,5 @@
-export { type ErrorCode, type ErrorOptions, errorTable, MonoblocError, type Violation } from './errors.ts'
+export { password, type PolicyRules, type Rule } from './access/index.ts'
+export type { ChangeOptions, Db, ModelHooks, Rows, SystemDb } from './commit/index.ts'
+export { type ErrorCode, errorTable, MonoblocError, type Violation } from './errors.ts'
+export { type Auth, type Defined, define, type HandlerTools } from './http/define.ts'
+export { type Filter, type Insert, type Key, model, type Patch, type Row, t } from './schema/index.ts'

@@ -1,6 +1,6 @@
 import type { Action, Guard } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
-import { type AnyModel, type Condition, type Filter, parseFilter, type Row, type Schema } from '../schema/index.ts'
+import { type AnyModel, anyOf, type Condition, everything, type Filter, nothing, parseFilter, type Row, type Schema } from '../schema/index.ts'
 
 /** True: all rows. False: none. A filter: the rows that match it. */
 export type Rule<Ms, M> = boolean | Filter<Ms, M>
@@ -28,7 +28,6 @@ export interface PolicyRules<Ms, M, U> {
   delete?: UserRule<Ms, M, U>
 }
 
-const nothing: Condition = { kind: 'constant', value: false }
 const actions: readonly Action[] = ['read', 'create', 'update', 'delete']
 
 type AnyRules = PolicyRules<any, any, any>
@@ -81,11 +80,10 @@ export class Policies {
     if (!rules) return nothing
     const open = this.#fixed(schema, model, `anyone ${action}`, rules.anyone?.[action])
     const own = rules[action]
-    if (user === null || own === undefined || isAll(open)) return open
+    if (user === null || own === undefined || open === everything) return open
     const granted =
       typeof own === 'function' ? conditionOf(schema, model, own({ user: user as never })) : this.#fixed(schema, model, action, own)
-    if (isAll(granted) || isNone(open)) return granted
-    return isNone(granted) ? open : { kind: 'or', all: [open, granted] }
+    return anyOf([open, granted])
   }
 
   #fixed(schema: Schema, model: AnyModel, name: string, rule: Rule<any, any> | undefined): Condition {
@@ -100,19 +98,11 @@ export class Policies {
 }
 
 function conditionOf(schema: Schema, model: AnyModel, rule: unknown): Condition {
-  if (typeof rule === 'boolean') return { kind: 'constant', value: rule }
+  if (typeof rule === 'boolean') return rule ? everything : nothing
   if (typeof rule !== 'object' || rule === null) {
     throw invalid(model, `A rule of the policy of ${model.name} gave ${String(rule)}: it must be true, false or a filter.`)
   }
   return parseFilter(schema, model, rule, { secret: true })
-}
-
-function isAll(condition: Condition): boolean {
-  return condition.kind === 'constant' && condition.value
-}
-
-function isNone(condition: Condition): boolean {
-  return condition.kind === 'constant' && !condition.value
 }
 
 function invalid(model: AnyModel, detail: string): MonoblocError {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { MonoblocError } from '../errors.ts'
+import type { Row } from '../schema/index.ts'
 import type { Queries, Session, Storage } from '../storage/index.ts'
 import { IdempotencyRecord } from './idempotency-record.ts'
 
@@ -14,7 +15,8 @@ export interface IdempotentRequest {
 /** An answer as it is sent and kept. */
 export interface StoredAnswer {
   status: number
-  headers: Record<string, string>
+  /** Names and values in turn. */
+  headers: string[]
   body: Uint8Array | null
 }
 
@@ -82,11 +84,11 @@ export class Idempotency {
    * @throws MonoblocError `idempotency_mismatch`, `outcome_unknown`
    */
   async recall(session: Session, request: IdempotentRequest): Promise<StoredAnswer | undefined> {
-    const record = await this.#queries.get(session, IdempotencyRecord, { scope: request.scope, key: request.key })
+    const record = await this.#read(session, request)
     if (!record || record.expiresAt.getTime() <= this.#now()) return undefined
     if (record.fingerprint !== request.fingerprint) throw new MonoblocError('idempotency_mismatch')
     if (record.state === 'started') throw new MonoblocError('outcome_unknown')
-    return { status: record.status!, headers: record.headers as Record<string, string>, body: record.body }
+    return { status: record.status!, headers: record.headers as string[], body: record.body as Uint8Array | null }
   }
 
   /** Keeps the answer, in the transaction of the effects. */
@@ -119,11 +121,15 @@ export class Idempotency {
    */
   async resolve(scope: string, key: string, answer: StoredAnswer | null): Promise<void> {
     await this.#storage.write({ deadline: writeDeadline }, async (session) => {
-      const record = await this.#queries.get(session, IdempotencyRecord, { scope, key })
+      const record = await this.#read(session, { scope, key })
       if (record?.state !== 'started') throw new MonoblocError('not_found', { subject: 'idempotency key' })
       if (answer) await this.#write(session, { scope, key, fingerprint: record.fingerprint }, { state: 'done', ...answer })
       else await this.#queries.delete(session, IdempotencyRecord, { scope, key })
     })
+  }
+
+  async #read(session: Session, { scope, key }: { scope: string; key: string }): Promise<Row<typeof IdempotencyRecord> | undefined> {
+    return (await this.#queries.get(session, IdempotencyRecord, { scope, key })) as Row<typeof IdempotencyRecord> | undefined
   }
 
   async #write(session: Session, request: IdempotentRequest, content: { state: 'started' | 'done' } & Nullable<StoredAnswer>): Promise<void> {

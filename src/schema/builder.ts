@@ -3,7 +3,7 @@ import { MonoblocError } from '../errors.ts'
 import type { AnyModel } from './model.ts'
 import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
 
-interface Plain<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
+export interface Plain<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   kind: Kind
   value: Value
   nullable: false
@@ -14,7 +14,7 @@ interface Plain<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   inverse: string
 }
 
-interface Automatic<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
+export interface Automatic<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   kind: Kind
   value: Value
   nullable: false
@@ -25,7 +25,7 @@ interface Automatic<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   inverse: string
 }
 
-interface Generated<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
+export interface Generated<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   kind: Kind
   value: Value
   nullable: false
@@ -36,7 +36,7 @@ interface Generated<Kind extends FieldSpec['kind'], Value> extends FieldSpec {
   inverse: string
 }
 
-interface ToOne<Target, Inverse extends string> extends FieldSpec {
+export interface ToOne<Target, Inverse extends string> extends FieldSpec {
   kind: 'ref'
   value: unknown
   nullable: false
@@ -47,7 +47,7 @@ interface ToOne<Target, Inverse extends string> extends FieldSpec {
   inverse: Inverse
 }
 
-interface ToMany<Target, Inverse extends string> extends FieldSpec {
+export interface ToMany<Target, Inverse extends string> extends FieldSpec {
   kind: 'manyToMany'
   value: never
   nullable: false

@@ -48,7 +48,14 @@ export function inputOf(model: AnyModel, names: readonly string[]): InputValidat
 }
 
 export function patchOf(model: AnyModel, names: readonly string[]): InputValidator {
-  return z.strictObject(Object.fromEntries(fieldsFor(model, names).map(([name, field]) => [name, fieldValidator(field).optional()])))
+  return z.strictObject(Object.fromEntries(fieldsFor(model, names).map(([name, field]) => [name, patchField(field)])))
+}
+
+/** Links may be replaced by a list, or changed: `{ add: [key], remove: [key] }`. */
+export function patchField(field: Field): z.ZodType {
+  const whole = fieldValidator(field)
+  if (field.kind !== 'manyToMany') return whole.optional()
+  return z.union([whole, z.strictObject({ add: whole.optional(), remove: whole.optional() })]).optional()
 }
 
 /** Defaults are not filled in here but in the write itself, which is the one place that every insert passes. */

@@ -55,7 +55,14 @@ export type InsertOf<F> = Simplify<
     [K in Exclude<InsertNames<F>, RequiredNames<F>>]?: InputValue<F[K & keyof F]>
   }
 >
-export type PatchOf<F> = { [K in InsertNames<F>]?: InputValue<F[K & keyof F]> }
+export type PatchOf<F> = { [K in InsertNames<F>]?: InputValue<F[K & keyof F]> | LinkChange<F[K & keyof F]> }
+
+/** Links that come and go, where the whole list is not to be replaced. */
+type LinkChange<F> = SpecOf<F> extends infer S extends FieldSpec
+  ? S['kind'] extends 'manyToMany'
+    ? { add?: readonly Key<S['target']>[]; remove?: readonly Key<S['target']>[] }
+    : never
+  : never
 
 /** What an insert takes. Fields that only the system may set are optional here and refused at run time to a user. */
 export type Insert<M> = InsertOf<ShapeOf<M>>

@@ -1,0 +1,47 @@
+import { MonoblocError } from 'monobloc'
+import { z } from 'zod'
+import { articleAt } from './articles.ts'
+import { Comment, endpoint, Tag } from './models.ts'
+import { seenBy } from './people.ts'
+import { OneComment, text } from './shapes.ts'
+
+const list = endpoint('GET /api/articles/:slug/comments', {
+  anyone: true,
+  returns: z.object({ comments: z.array(OneComment) }),
+  async handle({ params, user, db }) {
+    const article = await articleAt(db, params.slug)
+    return { comments: await db.find(Comment, { where: { article: article.id }, sort: '-id', include: { author: { include: seenBy(user) } } }) }
+  },
+})
+
+const create = endpoint('POST /api/articles/:slug/comments', {
+  body: z.object({ comment: z.object({ body: text }) }),
+  returns: { 201: z.object({ comment: OneComment }) },
+  async handle({ params, body, user, db }) {
+    const article = await articleAt(db, params.slug)
+    const { id } = await db.insert(Comment, { body: body.comment.body, article: article.id, author: user.id })
+    return { comment: await db.get(Comment, id, { include: { author: { include: seenBy(user) } } }) }
+  },
+})
+
+const remove = endpoint('DELETE /api/articles/:slug/comments/:id', {
+  params: z.object({ slug: z.string(), id: z.coerce.number().int() }),
+  returns: null,
+  async handle({ params, db }) {
+    const article = await articleAt(db, params.slug)
+    const comment = await db.first(Comment, { where: { id: params.id, article: article.id } })
+    if (!comment) throw new MonoblocError('not_found', { subject: 'comment' })
+    await db.delete(Comment, comment.id)
+  },
+})
+
+const tags = endpoint('GET /api/tags', {
+  anyone: true,
+  returns: z.object({ tags: z.array(z.string()) }),
+  async handle({ db }) {
+    const used = await db.find(Tag, { where: { articles: { some: {} } }, sort: 'name', fields: ['name'] })
+    return { tags: used.map((tag) => tag.name) }
+  },
+})
+
+export const comments = [list, create, remove, tags]

@@ -1,0 +1,34 @@
+import { type AnyHooks, Hooks, IdempotencyRecord } from '../commit/index.ts'
+import { MonoblocError } from '../errors.ts'
+import { type AnyModel, type Models, Schema } from '../schema/index.ts'
+import { Policies } from './policy.ts'
+
+/**
+ * What `define` fixes, and what policies and hooks add to it: the models of an app, who its user is, who may what.
+ * It holds no connection and can be made anywhere.
+ */
+export class Definition {
+  readonly schema: Schema
+  readonly user: AnyModel | undefined
+  readonly policies = new Policies()
+  readonly hooks = new Hooks()
+
+  /** @throws MonoblocError `definition_invalid` */
+  constructor(models: Models, user: AnyModel | undefined) {
+    this.schema = new Schema(Object.values(models), [IdempotencyRecord])
+    this.user = user
+    if (!user) return
+    this.schema.relations(user)
+    if (user.key.length !== 1) throw new MonoblocError('definition_invalid', { subject: user.name, detail: 'The user model needs a key of one field.' })
+  }
+
+  policy(model: AnyModel, rules: object): void {
+    this.schema.relations(model)
+    this.policies.set(model, rules)
+  }
+
+  hook(model: AnyModel, hooks: AnyHooks): void {
+    this.schema.relations(model)
+    this.hooks.add(model, hooks)
+  }
+}

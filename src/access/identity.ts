@@ -1,0 +1,71 @@
+import { MonoblocError } from '../errors.ts'
+import type { AnyModel, Field } from '../schema/index.ts'
+import type { AnyRow, MaybePromise, Queries, Session, Storage } from '../storage/index.ts'
+import { valueField } from '../schema/index.ts'
+import { bearerToken } from './bearer.ts'
+import type { TokenClaims, Tokens } from './token.ts'
+
+export interface IdentityOptions {
+  storage: Storage
+  queries: Queries
+  tokens: Tokens
+  user: AnyModel
+  /** Words that may stand before the token, in any case. Default: `['Bearer']`. */
+  schemes?: readonly string[]
+}
+
+// One row by its key: what is slower than this is a database in trouble.
+const lookupDeadline = 5000
+
+/** Says who sends a request, from its Authorization header. */
+export class Identity {
+  readonly #options: IdentityOptions
+  readonly #schemes: readonly string[]
+
+  constructor(options: IdentityOptions) {
+    this.#options = options
+    this.#schemes = (options.schemes ?? ['Bearer']).map((scheme) => scheme.toLowerCase())
+  }
+
+  /**
+   * The user's row, or null without credentials.
+   *
+   * @throws MonoblocError `invalid_token`, also when the user is no more
+   */
+  identify(authorization: string | undefined): MaybePromise<AnyRow | null> {
+    const token = bearerToken(authorization, this.#schemes)
+    if (token === undefined) return null
+    const claims = this.#options.tokens.verify(token)
+    return claims instanceof Promise ? claims.then((known) => this.#user(known)) : this.#user(claims)
+  }
+
+  /** The same user as a transaction sees it. */
+  async again(session: Session, user: AnyRow): Promise<AnyRow> {
+    const { queries, user: model } = this.#options
+    return (await queries.get(session, model, user[model.key[0]!])) ?? gone()
+  }
+
+  /** A new access token for a user's row. */
+  issue(user: object): string {
+    return this.#options.tokens.issue(this.keyOf(user))
+  }
+
+  /** What names a user in tokens and in the log. */
+  keyOf(user: object): string {
+    const { user: model } = this.#options
+    const key = (user as AnyRow)[model.key[0]!]
+    if (key === undefined || key === null) throw new MonoblocError('definition_invalid', { subject: model.name, detail: `This is no row of ${model.name}.` })
+    return String(key)
+  }
+
+  #user({ subject }: TokenClaims): MaybePromise<AnyRow> {
+    const { storage, queries, user } = this.#options
+    const key = valueField(user.fields.get(user.key[0]!) as Field).kind === 'id' ? subject : Number(subject)
+    const row = storage.read({ deadline: lookupDeadline }, (session) => queries.get(session, user, key))
+    return row instanceof Promise ? row.then((found) => found ?? gone()) : (row ?? gone())
+  }
+}
+
+function gone(): never {
+  throw new MonoblocError('invalid_token', { detail: 'The user of this token is no more.', headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
+}

@@ -1,0 +1,5 @@
+export { Definition } from './definition.ts'
+export { Identity, type IdentityOptions } from './identity.ts'
+export { password } from './password.ts'
+export { type AnyoneRules, Policies, type PolicyRules, type Rule } from './policy.ts'
+export { type TokenClaims, type TokenOptions, Tokens } from './token.ts'

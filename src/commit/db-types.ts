@@ -1,0 +1,78 @@
+import type { Kysely } from 'kysely'
+import type { Filter, Insert, Key, Patch, Row } from '../schema/index.ts'
+import type { AggregateOptions, Aggregated, Database, FieldNames, FindOptions, Found, GetOptions, Include, SearchFound, SearchOptions } from '../storage/index.ts'
+
+type ModelIn<Ms> = Ms[keyof Ms]
+
+/** The rows of a page, and where the next one begins: what `after` takes; null on the last page. */
+export type Rows<R> = R[] & { readonly next: string | null }
+
+export interface ChangeOptions {
+  /** The version that the change is based on. @throws MonoblocError `precondition_failed` when the row has another */
+  version?: number
+}
+
+/**
+ * The data, as one user or as the system may see and change it. In a handler it acts as the user: what the policies do
+ * not grant is refused, in code as in REST.
+ */
+export interface Db<Ms, U> {
+  /** The row with this key. @throws MonoblocError `not_found`, also for a row that the policy hides */
+  get<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+    model: M,
+    key: Key<M>,
+    options?: GetOptions<Ms, M, F, I>,
+  ): Promise<Found<Ms, M, { fields: F[]; include: I }>>
+
+  /** The rows that match, in order. Without a limit at most 10,000. @throws MonoblocError `result_too_large` */
+  find<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+    model: M,
+    options?: FindOptions<Ms, M, F, I>,
+  ): Promise<Rows<Found<Ms, M, { fields: F[]; include: I }>>>
+
+  /** The first row that matches, or null. */
+  first<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+    model: M,
+    options?: FindOptions<Ms, M, F, I>,
+  ): Promise<Found<Ms, M, { fields: F[]; include: I }> | null>
+
+  count<M extends ModelIn<Ms>>(model: M, options?: { where?: Filter<Ms, M>; search?: string }): Promise<number>
+
+  aggregate<M extends ModelIn<Ms>, const O extends AggregateOptions<Ms, M>>(model: M, options: O): Promise<Aggregated<M, O>[]>
+
+  /** Full-text search over the fields that the model names, best first. */
+  search<M extends ModelIn<Ms>, const O extends SearchOptions<Ms, M>>(model: M, text: string, options?: O): Promise<Rows<SearchFound<Ms, M, O>>>
+
+  insert<M extends ModelIn<Ms>>(model: M, input: Insert<M>): Promise<Row<M>>
+  insert<M extends ModelIn<Ms>>(model: M, inputs: readonly Insert<M>[]): Promise<Row<M>[]>
+
+  /** Changes one row and returns it. @throws MonoblocError `not_found`, `forbidden`, `precondition_failed` */
+  update<M extends ModelIn<Ms>>(model: M, key: Key<M>, patch: Patch<M>, options?: ChangeOptions): Promise<Row<M>>
+  /** Changes the rows that match and returns how many there were. */
+  update<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }, patch: Patch<M>): Promise<number>
+
+  /** Deletes one row and returns it as it was. @throws MonoblocError `not_found`, `forbidden`, `reference_in_use` */
+  delete<M extends ModelIn<Ms>>(model: M, key: Key<M>, options?: ChangeOptions): Promise<Row<M>>
+  /** Deletes the rows that match and returns how many there were. */
+  delete<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }): Promise<number>
+
+  /** Inserts, or updates the row that has the same `match` fields; without `update` that row is left as it is. */
+  upsert<M extends ModelIn<Ms>>(
+    model: M,
+    options: { match: readonly (keyof Insert<M> & string)[]; insert: Insert<M>; update?: Patch<M> },
+  ): Promise<Row<M>>
+
+  /** A transaction inside this one (a savepoint): undone alone when it throws. Outside one, a transaction of its own. */
+  transaction<T>(work: (db: this) => Promise<T>): Promise<T>
+
+  /** The same transaction without policies. The log says so. */
+  asSystem(): SystemDb<Ms, U>
+  /** The same transaction as this user. */
+  as(user: Row<U>): Db<Ms, U>
+}
+
+/** The data as the system sees it: no policy is asked. */
+export interface SystemDb<Ms, U> extends Db<Ms, U> {
+  /** Typed SQL in the same transaction: everything that SQL can say. Its changes are logged like all others. */
+  readonly sql: Kysely<Database<Ms>>
+}

@@ -1,0 +1,5 @@
+export type { Dialect } from './sql/dialect.ts'
+export { Queries } from './sql/queries.ts'
+export type { AggregateQuery, AnyRow, FindQuery, GetQuery, JsonPage, Page, Restrict, SearchHit, SearchQuery } from './sql/query.ts'
+export type * from './sql/query-types.ts'
+export type * from './storage.ts'

@@ -105,7 +105,6 @@ test('the files of a seed stay when it found a violation, and only then', async 
   expect(existsSync(path.join(kept[0].folder, 'a'))).toBe(true)
   expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(1)
 })
-})
 
 test('a name or an engine that no campaign has is refused', async () => {
   write('crash', 'return { count: 1, violations: [] }')

@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     include: ['{src,test,examples,scripts,bench}/**/*.test.ts'],
     pool: 'forks',
+    // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.
+    maxWorkers: '100%',
     execArgv: ['--conditions=source'],
     reporters: ['default', new SummaryReporter()],
     // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.

@@ -48,7 +48,11 @@ test('every TypeScript block compiles', { timeout: 120_000 }, async () => {
   )
   if (!include) return
   const config = path.join(build, 'tsconfig.json')
-  writeFileSync(config, JSON.stringify({ extends: '../../tsconfig.json', include: ['**/*.ts'], exclude: [] }))
+  const compilerOptions = { declaration: false }
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['**/*.ts'], exclude: [] }),
+  )
   const tsc = path.join(repository, 'node_modules/typescript/bin/tsc')
   const result = await runToEnd(process.execPath, [tsc, '--noEmit', '--pretty', 'false', '-p', config], {
     cwd: build,

@@ -1,0 +1,88 @@
+// Ends an HTTP server without failing a request that had a right to be answered.
+//
+// States: open → draining → closed.
+// Draining stops accepting, but leaves open connections alone for a while: a client that has an idle one may be sending a
+// request on it this very moment, and closing it then is a reset that a POST may not be retried after (nodejs/node#60617;
+// Node's own server.close() does that). Each answer from now on says `Connection: close`, so that the client ends its
+// connection itself. Connections that stayed idle are closed after `idleGrace`; what is not finished at `deadline` is cut.
+import type { Server, ServerResponse } from 'node:http'
+import net from 'node:net'
+
+export interface DrainOptions {
+  /** Milliseconds from the beginning until connections with a request under way are cut. */
+  deadline: number
+  /** Milliseconds from the beginning until idle connections are closed: more than a client's way here and back. */
+  idleGrace: number
+}
+
+export interface DrainResult {
+  /** Connections that were cut at the deadline. */
+  cut: number
+}
+
+/** Node keeps the response that a connection is answering here; there is no public way to find it. */
+type HttpSocket = net.Socket & { _httpMessage?: ServerResponse | null }
+
+// How often connections that became idle late are looked for. They have been told to close, so this is for the few
+// whose header was sent before the drain began.
+const lookEvery = 50
+
+export class ConnectionDrain {
+  readonly #server: Server
+  readonly #sockets = new Set<HttpSocket>()
+  #draining: Promise<DrainResult> | undefined
+
+  /** Must be made before the server accepts its first connection. */
+  constructor(server: Server) {
+    this.#server = server
+    server.on('connection', (socket: HttpSocket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  /** Resolves when no connection is left. The second call joins the first. */
+  drain(options: DrainOptions): Promise<DrainResult> {
+    return (this.#draining ??= this.#drain(options))
+  }
+
+  async #drain({ deadline, idleGrace }: DrainOptions): Promise<DrainResult> {
+    const begun = performance.now()
+    // net's close: http's would destroy idle connections at once.
+    const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.#server, () => resolve()))
+    this.#server.prependListener('request', (_request, response) => closeAfter(response))
+    for (const { _httpMessage } of this.#sockets) if (_httpMessage) closeAfter(_httpMessage)
+    let cut = 0
+    const look = setInterval(() => {
+      const passed = performance.now() - begun
+      if (passed >= deadline) cut += this.#destroy(() => true)
+      else if (passed >= idleGrace) this.#closeIdle()
+    }, lookEvery)
+    await closed
+    clearInterval(look)
+    // It is closed already; this ends the timer with which http checks for slow requests.
+    this.#server.close(() => {})
+    return { cut }
+  }
+
+  #closeIdle(): void {
+    this.#server.closeIdleConnections()
+    // Connections that never sent anything, as browsers open them in advance; Node does not count them as idle.
+    this.#destroy((socket) => socket.bytesRead === 0)
+  }
+
+  #destroy(which: (socket: HttpSocket) => boolean): number {
+    const chosen = [...this.#sockets].filter((socket) => !socket.destroyed && which(socket))
+    for (const socket of chosen) socket.destroy()
+    return chosen.length
+  }
+}
+
+/** The answer says `Connection: close`, if its header has not been sent. */
+function closeAfter(response: ServerResponse): void {
+  response.shouldKeepAlive = false
+}

@@ -17,10 +17,14 @@ export const mostConditions = 200
 /** How many values `in` and `nin` may list: about what a page of another list can hold. */
 export const mostListed = 1000
 
-/** The type of a field's values, as its column holds them; a serial is a whole number like any other here. */
+/**
+ * The type of what a field is held against: that of its column, but a serial is a whole number like any other, and a
+ * decimal may be compared with one that is larger than the column's own.
+ */
 export function columnTypeOf(field: Field): ColumnType {
   const type = kindOf(field).column(valueField(field).options)
-  return type.type === 'serial' ? { type: 'integer' } : type
+  if (type.type === 'serial') return { type: 'integer' }
+  return type.type === 'decimal' ? { ...type, precision: 18 } : type
 }
 
 /** The operators that a field's own values take. */

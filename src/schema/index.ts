@@ -13,3 +13,23 @@ export { type ColumnSpec, type IndexSpec, isStored, type ReferenceSpec, type Tab
 export type * from './types.ts'
 export { uuidv7 } from './uuid.ts'
 export { violationsOf } from './violations.ts'
+export {
+  type Comparison,
+  type Condition,
+  type FilterReach,
+  type JsonPath,
+  type JsonTest,
+  type OrderOperator,
+  type TextOperator,
+  allOf,
+  anyOf,
+  everything,
+  notThat,
+  nothing,
+  reachOf,
+} from './filter-condition.ts'
+export { compileMatcher, type MatchedRow, type Matcher, matches, type RelatedRows } from './filter-match.ts'
+export { type FilterOptions, parseFilter, takeSearch } from './filter-parse.ts'
+export { parseJsonPath } from './filter-path.ts'
+export { compareText, textAfterPrefix } from './filter-text.ts'
+export { foldCase } from './fold.ts'

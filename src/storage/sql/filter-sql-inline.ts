@@ -1,0 +1,68 @@
+import { PostgresQueryCompiler, type QueryId, type RawBuilder, SqliteQueryCompiler, sql } from 'kysely'
+import { MonoblocError } from '../../errors.ts'
+import { type Condition, parseJsonPath } from '../../schema/index.ts'
+import type { SqlValue } from '../storage.ts'
+import type { Dialect } from './dialect.ts'
+import { writeCondition } from './filter-sql.ts'
+import type { FilterWriter } from './filter-sql-compare.ts'
+import { notInline } from './filter-sql-inline-refusal.ts'
+import { jsonScalarSql } from './filter-sql-json.ts'
+
+/**
+ * The SQL of a condition with its constants in it, for the WHERE of a partial index and, as `(…) IS TRUE`, for a CHECK
+ * (which passes when it is null). Only built-in functions, so that other programs can write to the table too.
+ *
+ * @throws MonoblocError `definition_invalid` for what crosses a relation, is case-blind, or needs a subquery
+ */
+export function inlineConditionSql(dialect: Dialect, condition: Condition): string {
+  return inlined(dialect, writeCondition(inlineWriter(dialect), condition))
+}
+
+/**
+ * The expression of an indexed field: the column, or for `data.address.city` the place in the column that filters ask for.
+ *
+ * @throws MonoblocError `definition_invalid` when it is no place
+ */
+export function indexedFieldSql(dialect: Dialect, field: string): string {
+  const dot = field.indexOf('.')
+  if (dot === -1) return inlined(dialect, sql`${sql.ref(field)}`)
+  const path = parseJsonPath(field.slice(dot + 1))
+  if (!path) throw new MonoblocError('definition_invalid', { detail: `"${field}" is not a place in a json field.` })
+  return inlined(dialect, jsonScalarSql(dialect, sql.ref(field.slice(0, dot)), path))
+}
+
+function inlined(dialect: Dialect, expression: RawBuilder<unknown>): string {
+  const compiler = dialect.name === 'sqlite' ? new SqliteQueryCompiler() : new PostgresQueryCompiler()
+  const id: QueryId = { queryId: 'inline' }
+  const compiled = compiler.compileQuery(expression.toOperationNode() as never, id)
+  if (compiled.parameters.length > 0) throw new Error('a constant was left out')
+  return compiled.sql
+}
+
+function inlineWriter(dialect: Dialect): FilterWriter {
+  const literal = (value: SqlValue) => sql.raw(literalOf(dialect, value))
+  return {
+    dialect,
+    alias: () => {
+      throw notInline('A relation')
+    },
+    column: (name) => sql.ref(name),
+    value: (type, value) => literal(dialect.encode(type, value)),
+    list: (type, values) => sql`(${sql.join(values.map((value) => literal(dialect.encode(type, value))))})`,
+    fold: () => {
+      throw notInline('A case-blind operator')
+    },
+    related: () => {
+      throw notInline('A relation')
+    },
+    subqueries: false,
+  }
+}
+
+function literalOf(dialect: Dialect, value: SqlValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  if (typeof value !== 'object') return String(value)
+  const hex = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
+  return dialect.name === 'sqlite' ? `x'${hex}'` : `'\\x${hex}'::bytea`
+}

@@ -1,17 +1,25 @@
 import { type Db, MonoblocError, type Row } from 'monobloc'
 import { z } from 'zod'
-import { Article, endpoint, Tag, User } from './models.ts'
+import { Article, endpoint, type models, Tag, User } from './models.ts'
 import { seenBy } from './people.ts'
-import { ManyArticles, OneArticle, text } from './shapes.ts'
+import { ArticleShape, ListedShape, text } from './shapes.ts'
 
+type Data = Db<typeof models, typeof User>
 type Viewer = Row<typeof User> | null
-type Data = Pick<Db<{ User: typeof User; Tag: typeof Tag; Article: typeof Article }, typeof User>, 'first' | 'upsert'>
 
 const Draft = z.object({ title: text, description: text, body: text, tagList: z.array(text).optional() })
-const Page = z.object({ limit: z.coerce.number().int().min(1).max(100).default(20), offset: z.coerce.number().int().min(0).max(10_000).default(0) })
-const Search = Page.extend({ tag: z.string().optional(), author: z.string().optional(), favorited: z.string().optional() })
+const Page = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  offset: z.coerce.number().int().min(0).max(10_000).default(0),
+})
+const Choice = Page.extend({
+  tag: z.string().optional(),
+  author: z.string().optional(),
+  favorited: z.string().optional(),
+})
+const OneArticle = z.object({ article: ArticleShape })
+const ManyArticles = z.object({ articles: z.array(ListedShape), articlesCount: z.int() })
 
-/** What an article is shown with, to whoever looks. */
 const shownTo = (viewer: Viewer) =>
   ({
     author: { include: seenBy(viewer) },
@@ -19,21 +27,33 @@ const shownTo = (viewer: Viewer) =>
     favorited: { exists: 'favoritedBy', where: { id: viewer?.id ?? null } },
     favoritesCount: { count: 'favoritedBy' },
   }) as const
+const withTagList = <A extends { tags: { name: string }[] }>({ tags, ...article }: A) => ({
+  ...article,
+  tagList: tags.map((tag) => tag.name),
+})
 
-function shown<A extends { tags: { name: string }[] }>({ tags, ...article }: A) {
-  return { ...article, tagList: tags.map((tag) => tag.name) }
-}
-
-export async function articleAt(db: Pick<Data, 'first'>, slug: string) {
+export async function articleAt(db: Data, slug: string) {
   const article = await db.first(Article, { where: { slug } })
   if (!article) throw new MonoblocError('not_found', { subject: 'article' })
   return article
 }
 
+async function oneArticle(db: Data, id: string, viewer: Viewer) {
+  return { article: withTagList(await db.get(Article, id, { include: shownTo(viewer) })) }
+}
+
+async function manyArticles(db: Data, where: object, { limit, offset }: z.infer<typeof Page>, viewer: Viewer) {
+  const found = await db.find(Article, { where, limit, offset, sort: ['-createdAt', '-id'], include: shownTo(viewer) })
+  return { articles: found.map(withTagList), articlesCount: await db.count(Article, { where }) }
+}
+
 async function freeSlug(db: Data, title: string) {
-  const slug = title.toLowerCase().normalize('NFKD').replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '') || 'article'
-  const taken = await db.first(Article, { where: { slug } })
-  return taken ? `${slug}-${crypto.randomUUID().slice(0, 8)}` : slug
+  const slug =
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, '-')
+      .replace(/^-|-$/g, '') || 'article'
+  return (await db.first(Article, { where: { slug } })) ? `${slug}-${crypto.randomUUID().slice(0, 8)}` : slug
 }
 
 async function tagKeys(db: Data, names: string[]) {
@@ -44,62 +64,49 @@ async function tagKeys(db: Data, names: string[]) {
 
 const list = endpoint('GET /api/articles', {
   anyone: true,
-  query: Search,
+  query: Choice,
   returns: ManyArticles,
-  async handle({ query: { tag, author, favorited, limit, offset }, user, db }) {
-    const where = {
-      ...(tag !== undefined && { tags: { some: { name: tag } } }),
-      ...(author !== undefined && { author: { username: author } }),
-      ...(favorited !== undefined && { favoritedBy: { some: { username: favorited } } }),
-    }
-    const found = await db.find(Article, { where, limit, offset, sort: ['-createdAt', '-id'], include: shownTo(user) })
-    return { articles: found.map(shown), articlesCount: await db.count(Article, { where }) }
+  handle({ query: { tag, author, favorited, ...page }, user, db }) {
+    const tagged = tag === undefined ? {} : { tags: { some: { name: tag } } }
+    const written = author === undefined ? {} : { author: { username: author } }
+    const liked = favorited === undefined ? {} : { favoritedBy: { some: { username: favorited } } }
+    return manyArticles(db, { ...tagged, ...written, ...liked }, page, user)
   },
 })
 
 const feed = endpoint('GET /api/articles/feed', {
   query: Page,
   returns: ManyArticles,
-  async handle({ query: { limit, offset }, user, db }) {
-    const where = { author: { followers: { some: { id: user.id } } } }
-    const found = await db.find(Article, { where, limit, offset, sort: ['-createdAt', '-id'], include: shownTo(user) })
-    return { articles: found.map(shown), articlesCount: await db.count(Article, { where }) }
-  },
+  handle: ({ query, user, db }) => manyArticles(db, { author: { followers: { some: { id: user.id } } } }, query, user),
 })
 
 const read = endpoint('GET /api/articles/:slug', {
   anyone: true,
   returns: OneArticle,
-  async handle({ params, user, db }) {
-    const { id } = await articleAt(db, params.slug)
-    return { article: shown(await db.get(Article, id, { include: shownTo(user) })) }
-  },
+  handle: async ({ params, user, db }) => oneArticle(db, (await articleAt(db, params.slug)).id, user),
 })
 
 const create = endpoint('POST /api/articles', {
   body: z.object({ article: Draft }),
   returns: { 201: OneArticle },
-  async handle({ body: { article }, user, db }) {
-    const { tagList = [], ...content } = article
-    const values = { ...content, author: user.id, slug: await freeSlug(db, content.title), tags: await tagKeys(db, tagList) }
-    const { id } = await db.insert(Article, values)
-    return { article: shown(await db.get(Article, id, { include: shownTo(user) })) }
+  async handle({ body, user, db }) {
+    const { tagList = [], ...content } = body.article
+    const slug = await freeSlug(db, content.title)
+    const { id } = await db.insert(Article, { ...content, slug, author: user.id, tags: await tagKeys(db, tagList) })
+    return oneArticle(db, id, user)
   },
 })
 
 const update = endpoint('PUT /api/articles/:slug', {
   body: z.object({ article: Draft.partial() }),
   returns: OneArticle,
-  async handle({ params, body: { article }, user, db }) {
+  async handle({ params, body, user, db }) {
     const { id, title } = await articleAt(db, params.slug)
-    const { tagList, ...content } = article
-    const renamed = content.title !== undefined && content.title !== title
-    await db.update(Article, id, {
-      ...content,
-      ...(renamed && { slug: await freeSlug(db, content.title!) }),
-      ...(tagList && { tags: await tagKeys(db, tagList) }),
-    })
-    return { article: shown(await db.get(Article, id, { include: shownTo(user) })) }
+    const { tagList, ...content } = body.article
+    const renamed = content.title !== undefined &&
+      content.title !== title && { slug: await freeSlug(db, content.title) }
+    await db.update(Article, id, { ...content, ...renamed, ...(tagList && { tags: await tagKeys(db, tagList) }) })
+    return oneArticle(db, id, user)
   },
 })
 
@@ -110,18 +117,26 @@ const remove = endpoint('DELETE /api/articles/:slug', {
   },
 })
 
-const favorites = [
-  ['POST /api/articles/:slug/favorite', 'add'] as const,
-  ['DELETE /api/articles/:slug/favorite', 'remove'] as const,
-].map(([route, change]) =>
+const favorite = (
+  route: 'POST /api/articles/:slug/favorite' | 'DELETE /api/articles/:slug/favorite',
+  change: 'add' | 'remove',
+) =>
   endpoint(route, {
     returns: OneArticle,
     async handle({ params, user, db }) {
       const { id } = await articleAt(db, params.slug)
       await db.update(User, user.id, { favorites: { [change]: [id] } })
-      return { article: shown(await db.get(Article, id, { include: shownTo(user) })) }
+      return oneArticle(db, id, user)
     },
-  }),
-)
+  })
 
-export const articles = [list, feed, read, create, update, remove, ...favorites]
+export const articles = [
+  list,
+  feed,
+  read,
+  create,
+  update,
+  remove,
+  favorite('POST /api/articles/:slug/favorite', 'add'),
+  favorite('DELETE /api/articles/:slug/favorite', 'remove'),
+]

@@ -3,23 +3,29 @@ import { z } from 'zod'
 import { articleAt } from './articles.ts'
 import { Comment, endpoint, Tag } from './models.ts'
 import { seenBy } from './people.ts'
-import { OneComment, text } from './shapes.ts'
+import { CommentShape, text } from './shapes.ts'
 
 const list = endpoint('GET /api/articles/:slug/comments', {
   anyone: true,
-  returns: z.object({ comments: z.array(OneComment) }),
+  returns: z.object({ comments: z.array(CommentShape) }),
   async handle({ params, user, db }) {
-    const article = await articleAt(db, params.slug)
-    return { comments: await db.find(Comment, { where: { article: article.id }, sort: '-id', include: { author: { include: seenBy(user) } } }) }
+    const { id } = await articleAt(db, params.slug)
+    return {
+      comments: await db.find(Comment, {
+        where: { article: id },
+        sort: '-id',
+        include: { author: { include: seenBy(user) } },
+      }),
+    }
   },
 })
 
 const create = endpoint('POST /api/articles/:slug/comments', {
   body: z.object({ comment: z.object({ body: text }) }),
-  returns: { 201: z.object({ comment: OneComment }) },
+  returns: { 201: z.object({ comment: CommentShape }) },
   async handle({ params, body, user, db }) {
     const article = await articleAt(db, params.slug)
-    const { id } = await db.insert(Comment, { body: body.comment.body, article: article.id, author: user.id })
+    const { id } = await db.insert(Comment, { ...body.comment, article: article.id, author: user.id })
     return { comment: await db.get(Comment, id, { include: { author: { include: seenBy(user) } } }) }
   },
 })
@@ -39,7 +45,7 @@ const tags = endpoint('GET /api/tags', {
   anyone: true,
   returns: z.object({ tags: z.array(z.string()) }),
   async handle({ db }) {
-    const used = await db.find(Tag, { where: { articles: { some: {} } }, sort: 'name', fields: ['name'] })
+    const used = await db.find(Tag, { where: { articles: { some: {} } }, sort: 'name' })
     return { tags: used.map((tag) => tag.name) }
   },
 })

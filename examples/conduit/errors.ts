@@ -1,6 +1,10 @@
 import type { MonoblocError } from 'monobloc'
 
-const words: Record<string, string> = { required: "can't be blank", invalid_type: "can't be blank", unique: 'has already been taken' }
+const words: Record<string, string> = {
+  required: "can't be blank",
+  invalid_type: "can't be blank",
+  unique: 'has already been taken',
+}
 
 /** Errors as the specification of Conduit has them: `{ errors: { title: ["can't be blank"] } }`. */
 export function conduitErrors(_problem: unknown, error: MonoblocError) {

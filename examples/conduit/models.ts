@@ -7,8 +7,12 @@ export const User = model('user', {
   password: t.text().writeOnly(), // its hash
   bio: t.text().nullable(),
   image: t.text().nullable(),
-  get following() { return t.manyToMany(User, { inverse: 'followers' }) },
-  get favorites() { return t.manyToMany(Article, { inverse: 'favoritedBy' }) },
+  get following() {
+    return t.manyToMany(User, { inverse: 'followers' })
+  },
+  get favorites() {
+    return t.manyToMany(Article, { inverse: 'favoritedBy' })
+  },
 })
 
 export const Tag = model('tag', { id: t.id(), name: t.text().min(1).unique() })
@@ -21,12 +25,21 @@ export const Article = model(
     title: t.text().min(1),
     description: t.text().min(1),
     body: t.text().min(1),
-    get author() { return t.ref(User, { inverse: 'articles' }).onDelete('cascade') },
-    get tags() { return t.manyToMany(Tag, { inverse: 'articles' }) },
+    get author() {
+      return t.ref(User, { inverse: 'articles' }).onDelete('cascade')
+    },
+    get tags() {
+      return t.manyToMany(Tag, { inverse: 'articles' })
+    },
     createdAt: t.createdAt(),
     updatedAt: t.updatedAt(),
   },
-  { indexes: [['createdAt', 'id'], ['author', 'createdAt', 'id']] },
+  {
+    indexes: [
+      ['createdAt', 'id'],
+      ['author', 'createdAt', 'id'],
+    ],
+  },
 )
 
 export const Comment = model(
@@ -34,15 +47,20 @@ export const Comment = model(
   {
     id: t.serial(),
     body: t.text().min(1),
-    get author() { return t.ref(User).onDelete('cascade') },
-    get article() { return t.ref(Article, { inverse: 'comments' }).onDelete('cascade') },
+    get author() {
+      return t.ref(User).onDelete('cascade')
+    },
+    get article() {
+      return t.ref(Article, { inverse: 'comments' }).onDelete('cascade')
+    },
     createdAt: t.createdAt(),
     updatedAt: t.updatedAt(),
   },
   { indexes: [['article', 'id']] },
 )
 
-export const { policy, endpoint } = define({ models: { User, Tag, Article, Comment }, user: User })
+export const models = { User, Tag, Article, Comment }
+export const { policy, endpoint } = define({ models, user: User })
 
 policy(User, { anyone: { read: true, create: true }, update: ({ user }) => ({ id: user.id }) })
 policy(Tag, { anyone: { read: true }, create: true })

@@ -1,19 +1,31 @@
-import { type Auth, MonoblocError, password, type Row } from 'monobloc'
+import { type Auth, type Db, MonoblocError, password, type Row } from 'monobloc'
 import { z } from 'zod'
-import { endpoint, User } from './models.ts'
-import { Account, optionalText, Profile, secret, text } from './shapes.ts'
+import { endpoint, type models, User } from './models.ts'
+import { AccountShape, ProfileShape, text } from './shapes.ts'
 
-const Registration = z.object({ username: text.max(100), email: text.pipe(z.email('is invalid')), password: secret })
-const Credentials = z.object({ email: text, password: text })
-const Changes = Registration.extend({ bio: optionalText, image: optionalText }).partial()
+type Viewer = Row<typeof User> | null
 
-/** What comes with a person, as somebody sees them. */
-export const seenBy = (viewer: Row<typeof User> | null) => ({
-  following: { exists: 'followers', where: { id: viewer?.id ?? null } } as const,
-})
+/** An empty text says the same as null. */
+const optional = z
+  .string()
+  .nullable()
+  .transform((value) => value || null)
+const secret = z.string().min(1, "can't be blank").min(8, 'is too short (minimum is 8 characters)')
+const Registration = z.object({ username: text, email: text.pipe(z.email('is invalid')), password: secret })
+const Changes = Registration.extend({ bio: optional, image: optional }).partial()
+const Account = z.object({ user: AccountShape })
+const OneProfile = z.object({ profile: ProfileShape })
 
-function account(user: Pick<Row<typeof User>, 'id' | 'username' | 'email' | 'bio' | 'image'>, auth: Auth<typeof User>) {
-  return { user: { ...user, token: auth.issue(user as Row<typeof User>) } }
+/** What somebody sees of a person beside the person's own fields. */
+export const seenBy = (viewer: Viewer) =>
+  ({ following: { exists: 'followers', where: { id: viewer?.id ?? null } } }) as const
+
+const account = (user: Row<typeof User>, auth: Auth<typeof User>) => ({ user: { ...user, token: auth.issue(user) } })
+
+async function profileOf(db: Db<typeof models, typeof User>, username: string, viewer: Viewer) {
+  const profile = await db.first(User, { where: { username }, include: seenBy(viewer) })
+  if (!profile) throw new MonoblocError('not_found', { subject: 'profile' })
+  return { profile }
 }
 
 const register = endpoint('POST /api/users', {
@@ -21,23 +33,21 @@ const register = endpoint('POST /api/users', {
   body: z.object({ user: Registration }),
   returns: { 201: Account },
   prepare: ({ body }) => password.hash(body.user.password),
-  async handle({ body, db, auth, prepared }) {
-    return account(await db.insert(User, { ...body.user, password: prepared }), auth)
-  },
+  handle: async ({ body, db, auth, prepared }) =>
+    account(await db.insert(User, { ...body.user, password: prepared }), auth),
 })
 
 const login = endpoint('POST /api/users/login', {
   anyone: true,
   transaction: 'read',
-  body: z.object({ user: Credentials }),
+  body: z.object({ user: z.object({ email: text, password: text }) }),
   returns: Account,
-  async prepare({ body, db }) {
-    const { email, password: given } = body.user
-    const user = await db.asSystem().first(User, { where: { email }, fields: ['id', 'username', 'email', 'bio', 'image', 'password'] })
-    if (!(await password.verify(user?.password, given))) throw new MonoblocError('invalid_credentials')
-    return user!
+  async prepare({ body: { user }, db }) {
+    const stored = await db.asSystem().first(User, { where: { email: user.email }, fields: ['id', 'password'] })
+    if (!(await password.verify(stored?.password, user.password))) throw new MonoblocError('invalid_credentials')
+    return stored!.id
   },
-  handle: ({ prepared, auth }) => account(prepared, auth),
+  handle: async ({ prepared, db, auth }) => account(await db.get(User, prepared), auth),
 })
 
 const current = endpoint('GET /api/user', { returns: Account, handle: ({ user, auth }) => account(user, auth) })
@@ -45,35 +55,37 @@ const current = endpoint('GET /api/user', { returns: Account, handle: ({ user, a
 const change = endpoint('PUT /api/user', {
   body: z.object({ user: Changes }),
   returns: Account,
-  prepare: async ({ body }) => (body.user.password ? { password: await password.hash(body.user.password) } : {}),
-  async handle({ body, user, db, auth, prepared }) {
-    return account(await db.update(User, user.id, { ...body.user, ...prepared }), auth)
-  },
+  prepare: async ({ body }) =>
+    body.user.password === undefined ? {} : { password: await password.hash(body.user.password) },
+  handle: async ({ body, user, db, auth, prepared }) =>
+    account(await db.update(User, user.id, { ...body.user, ...prepared }), auth),
 })
 
 const profile = endpoint('GET /api/profiles/:username', {
   anyone: true,
-  returns: z.object({ profile: Profile }),
-  async handle({ params, user, db }) {
-    const found = await db.first(User, { where: { username: params.username }, include: seenBy(user) })
-    if (!found) throw new MonoblocError('not_found', { subject: 'profile' })
-    return { profile: found }
-  },
+  returns: OneProfile,
+  handle: ({ params, user, db }) => profileOf(db, params.username, user),
 })
 
-const follows = [
-  ['POST /api/profiles/:username/follow', 'add'] as const,
-  ['DELETE /api/profiles/:username/follow', 'remove'] as const,
-].map(([route, change]) =>
+const follow = (
+  route: 'POST /api/profiles/:username/follow' | 'DELETE /api/profiles/:username/follow',
+  change: 'add' | 'remove',
+) =>
   endpoint(route, {
-    returns: z.object({ profile: Profile }),
+    returns: OneProfile,
     async handle({ params, user, db }) {
-      const other = await db.first(User, { where: { username: params.username } })
-      if (!other) throw new MonoblocError('not_found', { subject: 'profile' })
-      await db.update(User, user.id, { following: { [change]: [other.id] } })
-      return { profile: await db.get(User, other.id, { include: seenBy(user) }) }
+      const { id } = (await profileOf(db, params.username, user)).profile
+      await db.update(User, user.id, { following: { [change]: [id] } })
+      return profileOf(db, params.username, user)
     },
-  }),
-)
+  })
 
-export const people = [register, login, current, change, profile, ...follows]
+export const people = [
+  register,
+  login,
+  current,
+  change,
+  profile,
+  follow('POST /api/profiles/:username/follow', 'add'),
+  follow('DELETE /api/profiles/:username/follow', 'remove'),
+]

@@ -19,7 +19,11 @@ export class Definition {
     this.user = user
     if (!user) return
     this.schema.relations(user)
-    if (user.key.length !== 1) throw new MonoblocError('definition_invalid', { subject: user.name, detail: 'The user model needs a key of one field.' })
+    if (user.key.length !== 1)
+      throw new MonoblocError('definition_invalid', {
+        subject: user.name,
+        detail: 'The user model needs a key of one field.',
+      })
   }
 
   policy(model: AnyModel, rules: object): void {

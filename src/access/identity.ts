@@ -1,7 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import type { AnyModel, Field } from '../schema/index.ts'
-import type { AnyRow, MaybePromise, Queries, Session, Storage } from '../storage/index.ts'
 import { valueField } from '../schema/index.ts'
+import type { AnyRow, MaybePromise, Queries, Session, Storage } from '../storage/index.ts'
 import { bearerToken } from './bearer.ts'
 import type { TokenClaims, Tokens } from './token.ts'
 
@@ -54,7 +54,8 @@ export class Identity {
   keyOf(user: object): string {
     const { user: model } = this.#options
     const key = (user as AnyRow)[model.key[0]!]
-    if (key === undefined || key === null) throw new MonoblocError('definition_invalid', { subject: model.name, detail: `This is no row of ${model.name}.` })
+    if (key === undefined || key === null)
+      throw new MonoblocError('definition_invalid', { subject: model.name, detail: `This is no row of ${model.name}.` })
     return String(key)
   }
 
@@ -67,5 +68,8 @@ export class Identity {
 }
 
 function gone(): never {
-  throw new MonoblocError('invalid_token', { detail: 'The user of this token is no more.', headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
+  throw new MonoblocError('invalid_token', {
+    detail: 'The user of this token is no more.',
+    headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  })
 }

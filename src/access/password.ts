@@ -58,7 +58,13 @@ function parse(stored: string): Stored {
   const found = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(stored)
   if (!found) throw new MonoblocError('internal', { detail: 'A stored password is not a scrypt PHC string.' })
   const [, ln, r, p, salt, hash] = found
-  return { ln: Number(ln), r: Number(r), p: Number(p), salt: Buffer.from(salt!, 'base64'), hash: Buffer.from(hash!, 'base64') }
+  return {
+    ln: Number(ln),
+    r: Number(r),
+    p: Number(p),
+    salt: Buffer.from(salt!, 'base64'),
+    hash: Buffer.from(hash!, 'base64'),
+  }
 }
 
 async function derive(plain: string, { ln, r, p, salt, hash }: Stored): Promise<Buffer> {
@@ -67,7 +73,9 @@ async function derive(plain: string, { ln, r, p, salt, hash }: Stored): Promise<
     // scrypt needs 128 * N * r bytes and a little more.
     const maxmem = 128 * 2 ** ln * r + 1024 * 1024
     return await new Promise<Buffer>((resolve, reject) => {
-      scrypt(plain.normalize('NFKC'), salt, hash.length, { N: 2 ** ln, r, p, maxmem }, (error, key) => (error ? reject(error) : resolve(key)))
+      scrypt(plain.normalize('NFKC'), salt, hash.length, { N: 2 ** ln, r, p, maxmem }, (error, key) =>
+        error ? reject(error) : resolve(key),
+      )
     })
   } finally {
     leave()

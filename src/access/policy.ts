@@ -1,6 +1,16 @@
 import type { Action, Guard } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
-import { type AnyModel, anyOf, type Condition, everything, type Filter, nothing, parseFilter, type Row, type Schema } from '../schema/index.ts'
+import {
+  type AnyModel,
+  anyOf,
+  type Condition,
+  everything,
+  type Filter,
+  nothing,
+  parseFilter,
+  type Row,
+  type Schema,
+} from '../schema/index.ts'
 
 /** True: all rows. False: none. A filter: the rows that match it. */
 export type Rule<Ms, M> = boolean | Filter<Ms, M>
@@ -41,7 +51,8 @@ export class Policies {
   set(model: AnyModel, rules: AnyRules): void {
     if (this.#rules.has(model)) throw invalid(model, `${model.name} has two policies.`)
     for (const key of Object.keys(rules)) {
-      if (key !== 'anyone' && !actions.includes(key as Action)) throw invalid(model, `A policy says anyone, ${actions.join(', ')}; not ${key}.`)
+      if (key !== 'anyone' && !actions.includes(key as Action))
+        throw invalid(model, `A policy says anyone, ${actions.join(', ')}; not ${key}.`)
     }
     for (const key of Object.keys(rules.anyone ?? {})) {
       if (!actions.includes(key as Action)) throw invalid(model, `anyone says ${actions.join(', ')}; not ${key}.`)
@@ -82,7 +93,9 @@ export class Policies {
     const own = rules[action]
     if (user === null || own === undefined || open === everything) return open
     const granted =
-      typeof own === 'function' ? conditionOf(schema, model, own({ user: user as never })) : this.#fixed(schema, model, action, own)
+      typeof own === 'function'
+        ? conditionOf(schema, model, own({ user: user as never }))
+        : this.#fixed(schema, model, action, own)
     return anyOf([open, granted])
   }
 
@@ -100,7 +113,10 @@ export class Policies {
 function conditionOf(schema: Schema, model: AnyModel, rule: unknown): Condition {
   if (typeof rule === 'boolean') return rule ? everything : nothing
   if (typeof rule !== 'object' || rule === null) {
-    throw invalid(model, `A rule of the policy of ${model.name} gave ${String(rule)}: it must be true, false or a filter.`)
+    throw invalid(
+      model,
+      `A rule of the policy of ${model.name} gave ${String(rule)}: it must be true, false or a filter.`,
+    )
   }
   return parseFilter(schema, model, rule, { secret: true })
 }

@@ -92,5 +92,9 @@ const encodedHeader = encoded({ alg: 'HS256', typ: 'at+jwt' })
 
 // RFC 6750, section 3.1.
 function refused(detail: string, cause?: unknown): MonoblocError {
-  return new MonoblocError('invalid_token', { detail, cause, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
+  return new MonoblocError('invalid_token', {
+    detail,
+    cause,
+    headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  })
 }

@@ -1,6 +1,17 @@
 import type { Kysely } from 'kysely'
 import type { Filter, Insert, Key, Patch, Row } from '../schema/index.ts'
-import type { AggregateOptions, Aggregated, Database, FieldNames, FindOptions, Found, GetOptions, Include, SearchFound, SearchOptions } from '../storage/index.ts'
+import type {
+  Aggregated,
+  AggregateOptions,
+  Database,
+  FieldNames,
+  FindOptions,
+  Found,
+  GetOptions,
+  Include,
+  SearchFound,
+  SearchOptions,
+} from '../storage/index.ts'
 
 type ModelIn<Ms> = Ms[keyof Ms]
 
@@ -38,10 +49,17 @@ export interface Db<Ms, U> {
 
   count<M extends ModelIn<Ms>>(model: M, options?: { where?: Filter<Ms, M>; search?: string }): Promise<number>
 
-  aggregate<M extends ModelIn<Ms>, const O extends AggregateOptions<Ms, M>>(model: M, options: O): Promise<Aggregated<M, O>[]>
+  aggregate<M extends ModelIn<Ms>, const O extends AggregateOptions<Ms, M>>(
+    model: M,
+    options: O,
+  ): Promise<Aggregated<M, O>[]>
 
   /** Full-text search over the fields that the model names, best first. */
-  search<M extends ModelIn<Ms>, const O extends SearchOptions<Ms, M>>(model: M, text: string, options?: O): Promise<Rows<SearchFound<Ms, M, O>>>
+  search<M extends ModelIn<Ms>, const O extends SearchOptions<Ms, M>>(
+    model: M,
+    text: string,
+    options?: O,
+  ): Promise<Rows<SearchFound<Ms, M, O>>>
 
   insert<M extends ModelIn<Ms>>(model: M, input: Insert<M>): Promise<Row<M>>
   insert<M extends ModelIn<Ms>>(model: M, inputs: readonly Insert<M>[]): Promise<Row<M>[]>

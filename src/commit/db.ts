@@ -49,19 +49,26 @@ export class ScopedDb {
   }
 
   async insert(model: AnyModel, input: unknown): Promise<AnyRow | AnyRow[]> {
-    return this.#scope.write((rows): Promise<AnyRow | AnyRow[]> => (Array.isArray(input) ? rows.insertMany(model, input) : rows.insert(model, input)))
+    return this.#scope.write(
+      (rows): Promise<AnyRow | AnyRow[]> =>
+        Array.isArray(input) ? rows.insertMany(model, input) : rows.insert(model, input),
+    )
   }
 
   async update(model: AnyModel, target: unknown, patch: unknown, options?: Change): Promise<AnyRow | number> {
     const filter = filterOf(model, target)
-    return this.#scope.write((rows): Promise<AnyRow | number> =>
-      filter ? rows.updateMany(model, filter, patch) : rows.update(model, target, patch, options),
+    return this.#scope.write(
+      (rows): Promise<AnyRow | number> =>
+        filter ? rows.updateMany(model, filter, patch) : rows.update(model, target, patch, options),
     )
   }
 
   async delete(model: AnyModel, target: unknown, options?: Change): Promise<AnyRow | number> {
     const filter = filterOf(model, target)
-    return this.#scope.write((rows): Promise<AnyRow | number> => (filter ? rows.deleteMany(model, filter) : rows.delete(model, target, options)))
+    return this.#scope.write(
+      (rows): Promise<AnyRow | number> =>
+        filter ? rows.deleteMany(model, filter) : rows.delete(model, target, options),
+    )
   }
 
   async upsert(model: AnyModel, options: any): Promise<AnyRow> {
@@ -77,7 +84,8 @@ export class ScopedDb {
   }
 
   as(user: object): ScopedDb {
-    if (typeof user !== 'object' || user === null) throw new MonoblocError('definition_invalid', { detail: 'db.as() takes a row of the user model.' })
+    if (typeof user !== 'object' || user === null)
+      throw new MonoblocError('definition_invalid', { detail: 'db.as() takes a row of the user model.' })
     return new ScopedDb(this.#scope.as(user))
   }
 
@@ -99,7 +107,10 @@ function paged<R>(page: Page | { rows: R[]; next: string | null }): unknown[] {
 /** The filter of a target that is one; undefined for a key. */
 function filterOf(model: AnyModel, target: unknown): unknown {
   if (target === undefined || target === null) {
-    throw new MonoblocError('undefined_in_filter', { subject: model.name, detail: `A row of ${model.name} was named by ${target}.` })
+    throw new MonoblocError('undefined_in_filter', {
+      subject: model.name,
+      detail: `A row of ${model.name} was named by ${target}.`,
+    })
   }
   if (typeof target !== 'object' || !('where' in target) || Object.keys(target).length !== 1) return undefined
   if (target.where === undefined) throw new MonoblocError('undefined_in_filter', { subject: model.name })

@@ -14,7 +14,9 @@ interface HookContext<Ms, U> {
 export interface ModelHooks<Ms, M, U> {
   beforeInsert?: (context: HookContext<Ms, U> & { input: Insert<M> }) => Insert<M> | void | Promise<Insert<M> | void>
   afterInsert?: (context: HookContext<Ms, U> & { row: Row<M> }) => void | Promise<void>
-  beforeUpdate?: (context: HookContext<Ms, U> & { key: Key<M>; patch: Patch<M> }) => Patch<M> | void | Promise<Patch<M> | void>
+  beforeUpdate?: (
+    context: HookContext<Ms, U> & { key: Key<M>; patch: Patch<M> },
+  ) => Patch<M> | void | Promise<Patch<M> | void>
   afterUpdate?: (context: HookContext<Ms, U> & { row: Row<M> }) => void | Promise<void>
   beforeDelete?: (context: HookContext<Ms, U> & { key: Key<M> }) => void | Promise<void>
   afterDelete?: (context: HookContext<Ms, U> & { row: Row<M> }) => void | Promise<void>
@@ -22,7 +24,14 @@ export interface ModelHooks<Ms, M, U> {
 
 export type AnyHooks = ModelHooks<any, any, any>
 
-const names: readonly string[] = ['beforeInsert', 'afterInsert', 'beforeUpdate', 'afterUpdate', 'beforeDelete', 'afterDelete']
+const names: readonly string[] = [
+  'beforeInsert',
+  'afterInsert',
+  'beforeUpdate',
+  'afterUpdate',
+  'beforeDelete',
+  'afterDelete',
+]
 
 /** The hooks of one definition, in the order in which they were declared. */
 export class Hooks {
@@ -30,7 +39,11 @@ export class Hooks {
 
   add(model: AnyModel, hooks: AnyHooks): void {
     for (const name of Object.keys(hooks)) {
-      if (!names.includes(name)) throw new MonoblocError('definition_invalid', { subject: model.name, detail: `Hooks are ${names.join(', ')}; not ${name}.` })
+      if (!names.includes(name))
+        throw new MonoblocError('definition_invalid', {
+          subject: model.name,
+          detail: `Hooks are ${names.join(', ')}; not ${name}.`,
+        })
     }
     this.#byModel.set(model, [...(this.#byModel.get(model) ?? []), hooks])
   }

@@ -123,16 +123,26 @@ export class Idempotency {
     await this.#storage.write({ deadline: writeDeadline }, async (session) => {
       const record = await this.#read(session, { scope, key })
       if (record?.state !== 'started') throw new MonoblocError('not_found', { subject: 'idempotency key' })
-      if (answer) await this.#write(session, { scope, key, fingerprint: record.fingerprint }, { state: 'done', ...answer })
+      if (answer)
+        await this.#write(session, { scope, key, fingerprint: record.fingerprint }, { state: 'done', ...answer })
       else await this.#queries.delete(session, IdempotencyRecord, { scope, key })
     })
   }
 
-  async #read(session: Session, { scope, key }: { scope: string; key: string }): Promise<Row<typeof IdempotencyRecord> | undefined> {
-    return (await this.#queries.get(session, IdempotencyRecord, { scope, key })) as Row<typeof IdempotencyRecord> | undefined
+  async #read(
+    session: Session,
+    { scope, key }: { scope: string; key: string },
+  ): Promise<Row<typeof IdempotencyRecord> | undefined> {
+    return (await this.#queries.get(session, IdempotencyRecord, { scope, key })) as
+      | Row<typeof IdempotencyRecord>
+      | undefined
   }
 
-  async #write(session: Session, request: IdempotentRequest, content: { state: 'started' | 'done' } & Nullable<StoredAnswer>): Promise<void> {
+  async #write(
+    session: Session,
+    request: IdempotentRequest,
+    content: { state: 'started' | 'done' } & Nullable<StoredAnswer>,
+  ): Promise<void> {
     const { scope, key, fingerprint } = request
     const values = { ...content, fingerprint, owner: this.#owner, expiresAt: new Date(this.#now() + this.#lifetime) }
     const updated = await this.#queries.update(session, IdempotencyRecord, { scope, key }, values)

@@ -1,10 +1,10 @@
 import { MonoblocError } from '../errors.ts'
+import type { Schema } from '../schema/index.ts'
 import { type AnyModel, type Condition, compileMatcher, type Field, reachOf } from '../schema/index.ts'
 import type { AnyRow, Queries, Session } from '../storage/index.ts'
-import type { Schema } from '../schema/index.ts'
 import type { Action, Guard } from './guard.ts'
 import type { AnyHooks, Hooks } from './hooks.ts'
-import { RowReader, both, missing } from './rows.ts'
+import { both, missing, RowReader } from './rows.ts'
 import { validated } from './rows-input.ts'
 
 export interface Change {
@@ -23,7 +23,14 @@ export class RowWriter extends RowReader {
   /** The db that hooks get: this writer, as users see it. */
   readonly #db: () => unknown
 
-  constructor(session: Session, queries: Queries, schema: Schema, guard: Guard | undefined, hooks: Hooks, db: () => unknown) {
+  constructor(
+    session: Session,
+    queries: Queries,
+    schema: Schema,
+    guard: Guard | undefined,
+    hooks: Hooks,
+    db: () => unknown,
+  ) {
     super(session, queries, schema, guard)
     this.#hooks = hooks
     this.#db = db
@@ -81,8 +88,12 @@ export class RowWriter extends RowReader {
   }
 
   /** Find, then insert or update: in a serializable transaction nobody comes between. */
-  async upsert(model: AnyModel, options: { match: readonly string[]; insert: AnyRow; update?: AnyRow }): Promise<AnyRow> {
-    if (options.match.length === 0) throw new MonoblocError('definition_invalid', { subject: model.name, detail: 'upsert needs fields to match.' })
+  async upsert(
+    model: AnyModel,
+    options: { match: readonly string[]; insert: AnyRow; update?: AnyRow },
+  ): Promise<AnyRow> {
+    if (options.match.length === 0)
+      throw new MonoblocError('definition_invalid', { subject: model.name, detail: 'upsert needs fields to match.' })
     const where = Object.fromEntries(options.match.map((name) => [name, options.insert[name]]))
     const found = await this.queries.first(this.session, model, { where: this.condition(model, where) })
     if (!found) return this.insert(model, options.insert)
@@ -99,7 +110,13 @@ export class RowWriter extends RowReader {
     return this.#guarded(model, rule, 'create', 'afterInsert', () => this.queries.insert(this.session, model, values))
   }
 
-  async #updated(model: AnyModel, rule: Condition | undefined, key: unknown, given: AnyRow, options: Change): Promise<AnyRow> {
+  async #updated(
+    model: AnyModel,
+    rule: Condition | undefined,
+    key: unknown,
+    given: AnyRow,
+    options: Change,
+  ): Promise<AnyRow> {
     let values = given
     for (const hook of this.#hooks.of(model, 'beforeUpdate')) {
       values = ((await hook({ db: this.#db(), key, patch: values })) as AnyRow | undefined) ?? values
@@ -116,19 +133,30 @@ export class RowWriter extends RowReader {
   async #deleted(model: AnyModel, rule: Condition | undefined, key: unknown, options: Change): Promise<AnyRow> {
     for (const hook of this.#hooks.of(model, 'beforeDelete')) await hook({ db: this.#db(), key })
     const restrict = rule && { restrict: () => rule }
-    const row = (await this.queries.delete(this.session, model, key, { ...options, ...restrict })) ?? (await this.#refused(model, rule, key))
+    const row =
+      (await this.queries.delete(this.session, model, key, { ...options, ...restrict })) ??
+      (await this.#refused(model, rule, key))
     for (const hook of this.#hooks.of(model, 'afterDelete')) await hook({ db: this.#db(), row })
     return row
   }
 
   /** Writes one row and holds what came of it to the rule; refused or failed, it is as if it had not been. */
-  async #guarded(model: AnyModel, rule: Condition | undefined, action: Action, after: keyof AnyHooks, write: () => AnyRow | Promise<AnyRow>): Promise<AnyRow> {
+  async #guarded(
+    model: AnyModel,
+    rule: Condition | undefined,
+    action: Action,
+    after: keyof AnyHooks,
+    write: () => AnyRow | Promise<AnyRow>,
+  ): Promise<AnyRow> {
     const hooks = this.#hooks.of(model, after)
     if (!rule && hooks.length === 0) return write()
     return this.session.savepoint(async () => {
       const row = await write()
       if (rule && !(await this.#satisfies(model, rule, row))) {
-        throw new MonoblocError('forbidden', { subject: model.name, detail: `The policy of ${model.name} does not grant to ${action} a row like this.` })
+        throw new MonoblocError('forbidden', {
+          subject: model.name,
+          detail: `The policy of ${model.name} does not grant to ${action} a row like this.`,
+        })
       }
       for (const hook of hooks) await hook({ db: this.#db(), row })
       return row
@@ -137,14 +165,18 @@ export class RowWriter extends RowReader {
 
   async #satisfies(model: AnyModel, rule: Condition, row: AnyRow): Promise<boolean> {
     if (isOwnFields(model, rule)) return compileMatcher(rule)(row)
-    return (await this.queries.get(this.session, model, keyOf(model, row), { where: rule, fields: [...model.key] })) !== undefined
+    return (
+      (await this.queries.get(this.session, model, keyOf(model, row), { where: rule, fields: [...model.key] })) !==
+      undefined
+    )
   }
 
   /** A row that could not be changed: one that may be seen is forbidden, any other is not there. */
   async #refused(model: AnyModel, rule: Condition | undefined, key: unknown): Promise<never> {
     const readable = rule && this.guard?.rule(model, 'read')
     const hidden = readable?.kind === 'constant' && !readable.value
-    if (rule && !hidden && (await this.isVisible(model, key))) throw new MonoblocError('forbidden', { subject: model.name })
+    if (rule && !hidden && (await this.isVisible(model, key)))
+      throw new MonoblocError('forbidden', { subject: model.name })
     return missing(model)
   }
 
@@ -170,8 +202,16 @@ export class RowWriter extends RowReader {
   }
 
   async #oneByOne(model: AnyModel, where: Condition, change: (key: unknown) => Promise<unknown>): Promise<number> {
-    const { rows } = await this.queries.find(this.session, model, { where, fields: [...model.key], limit: mostOneByOne + 1 })
-    if (rows.length > mostOneByOne) throw new MonoblocError('result_too_large', { subject: model.name, detail: `At most ${mostOneByOne} rows are changed one by one.` })
+    const { rows } = await this.queries.find(this.session, model, {
+      where,
+      fields: [...model.key],
+      limit: mostOneByOne + 1,
+    })
+    if (rows.length > mostOneByOne)
+      throw new MonoblocError('result_too_large', {
+        subject: model.name,
+        detail: `At most ${mostOneByOne} rows are changed one by one.`,
+      })
     return this.session.savepoint(async () => {
       for (const row of rows) await change(keyOf(model, row))
       return rows.length
@@ -191,11 +231,16 @@ function linkedBy(change: LinkChange): readonly unknown[] {
 
 /** What identifies a row. */
 export function keyOf(model: AnyModel, row: AnyRow): unknown {
-  return model.key.length === 1 ? row[model.key[0]!] : Object.fromEntries(model.key.map((name: string) => [name, row[name]]))
+  return model.key.length === 1
+    ? row[model.key[0]!]
+    : Object.fromEntries(model.key.map((name: string) => [name, row[name]]))
 }
 
 /** The row as it was returned says it all: no other rows, no write-only fields. */
 function isOwnFields(model: AnyModel, condition: Condition): boolean {
   const { columns, tables } = reachOf(condition)
-  return tables.size === 0 && [...columns].every((name) => !(model.fields as Map<string, Field>).get(name)?.options.writeOnly)
+  return (
+    tables.size === 0 &&
+    [...columns].every((name) => !(model.fields as Map<string, Field>).get(name)?.options.writeOnly)
+  )
 }

@@ -19,7 +19,9 @@ function validatorsOf(model: AnyModel): Validators {
     const isGiven = (field: Field) => field.options.readOnly || field.kind === 'id' || field.kind === 'serial'
     found = {
       insert: z.strictObject(
-        Object.fromEntries(fields.map(([name, field]) => [name, isMade(field) ? fieldValidator(field).optional() : inputField(field)])),
+        Object.fromEntries(
+          fields.map(([name, field]) => [name, isMade(field) ? fieldValidator(field).optional() : inputField(field)]),
+        ),
       ),
       patch: z.strictObject(Object.fromEntries(fields.map(([name, field]) => [name, patchField(field)]))),
       system: new Set(fields.filter(([, field]) => isGiven(field)).map(([name]) => name)),
@@ -40,16 +42,31 @@ function isMade(field: Field): boolean {
  * @param asUser refuses the fields that only the system may set
  * @throws MonoblocError `validation_failed` with every violation
  */
-export function validated(model: AnyModel, kind: 'insert' | 'patch', input: unknown, asUser: boolean, at: (string | number)[] = []): AnyRow {
+export function validated(
+  model: AnyModel,
+  kind: 'insert' | 'patch',
+  input: unknown,
+  asUser: boolean,
+  at: (string | number)[] = [],
+): AnyRow {
   const { system, ...schemas } = validatorsOf(model)
   const result = schemas[kind].safeParse(input)
-  if (!result.success) throw new MonoblocError('validation_failed', { subject: model.name, violations: violationsOf(result.error.issues, at) })
+  if (!result.success)
+    throw new MonoblocError('validation_failed', {
+      subject: model.name,
+      violations: violationsOf(result.error.issues, at),
+    })
   const values = result.data as AnyRow
   if (asUser) refuseSystemFields(model, system, values, at)
   return values
 }
 
-function refuseSystemFields(model: AnyModel, system: ReadonlySet<string>, values: AnyRow, at: (string | number)[]): void {
+function refuseSystemFields(
+  model: AnyModel,
+  system: ReadonlySet<string>,
+  values: AnyRow,
+  at: (string | number)[],
+): void {
   const given = Object.keys(values).filter((name) => system.has(name) && values[name] !== undefined)
   if (given.length === 0) return
   throw new MonoblocError('validation_failed', {

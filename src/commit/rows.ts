@@ -46,7 +46,10 @@ export class RowReader {
 
   /** The row as one JSON document. */
   getJson(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<string> {
-    return then(this.queries.getJson(this.session, model, key, this.#asked(model, options)), (json) => json ?? missing(model))
+    return then(
+      this.queries.getJson(this.session, model, key, this.#asked(model, options)),
+      (json) => json ?? missing(model),
+    )
   }
 
   find(model: AnyModel, options: Asked<FindQuery> = {}): MaybePromise<Page> {
@@ -66,18 +69,28 @@ export class RowReader {
   }
 
   aggregate(model: AnyModel, options: Asked<AggregateQuery>): MaybePromise<AnyRow[]> {
-    for (const names of [options.by, options.sum, options.avg, options.min, options.max]) this.#refuseSecrets(model, names)
+    for (const names of [options.by, options.sum, options.avg, options.min, options.max])
+      this.#refuseSecrets(model, names)
     return this.queries.aggregate(this.session, model, this.#asked(model, options))
   }
 
-  search(model: AnyModel, text: string, options: Asked<SearchQuery> = {}): MaybePromise<{ hits: SearchHit[]; next: string | null }> {
+  search(
+    model: AnyModel,
+    text: string,
+    options: Asked<SearchQuery> = {},
+  ): MaybePromise<{ hits: SearchHit[]; next: string | null }> {
     return this.queries.search(this.session, model, text, this.#asked(model, options))
   }
 
   /** Whether a row with this key is there to be read. */
   async isVisible(model: AnyModel, key: unknown): Promise<boolean> {
     const where = this.may(model, 'read')
-    const row = await this.queries.get(this.session, model, key, where ? { where, fields: [...model.key] } : { fields: [...model.key] })
+    const row = await this.queries.get(
+      this.session,
+      model,
+      key,
+      where ? { where, fields: [...model.key] } : { fields: [...model.key] },
+    )
     return row !== undefined
   }
 
@@ -113,7 +126,10 @@ export class RowReader {
     if (!this.guard || !names) return
     for (const name of names) {
       if ((model.fields as Map<string, Field>).get(name)?.options.writeOnly) {
-        throw new MonoblocError('forbidden', { subject: model.name, detail: `${model.name}.${name} is write-only: only the system may ask for it.` })
+        throw new MonoblocError('forbidden', {
+          subject: model.name,
+          detail: `${model.name}.${name} is write-only: only the system may ask for it.`,
+        })
       }
     }
   }

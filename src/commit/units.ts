@@ -37,7 +37,11 @@ export class Units {
   }
 
   /** `work` over one snapshot. It may start over, on another one. */
-  read<T>(options: ReadOptions, actor: Actor, work: (db: ScopedDb, session: Session) => MaybePromise<T>): MaybePromise<T> {
+  read<T>(
+    options: ReadOptions,
+    actor: Actor,
+    work: (db: ScopedDb, session: Session) => MaybePromise<T>,
+  ): MaybePromise<T> {
     const guard = this.#guard(actor)
     return this.#options.storage.read(options, (session) => work(this.#bound(session, guard), session))
   }
@@ -51,7 +55,10 @@ export class Units {
   }
 
   /** A db each of whose calls is a unit of its own; its `transaction` is one for several. */
-  loose(actor: Actor, options: { readOnly: boolean; deadline?: number; write?: Omit<WriteOptions, 'deadline'> }): ScopedDb {
+  loose(
+    actor: Actor,
+    options: { readOnly: boolean; deadline?: number; write?: Omit<WriteOptions, 'deadline'> },
+  ): ScopedDb {
     return new ScopedDb(this.#looseScope(this.#guard(actor), options))
   }
 
@@ -63,7 +70,10 @@ export class Units {
     return new ScopedDb(new SessionScope(this.#options, session, guard, noted))
   }
 
-  #looseScope(guard: Guard | undefined, options: { readOnly: boolean; deadline?: number; write?: Omit<WriteOptions, 'deadline'> }): DbScope {
+  #looseScope(
+    guard: Guard | undefined,
+    options: { readOnly: boolean; deadline?: number; write?: Omit<WriteOptions, 'deadline'> },
+  ): DbScope {
     const { storage, queries, schema } = this.#options
     const deadline = options.deadline ?? this.#deadline
     const write = <T>(work: (scope: SessionScope) => MaybePromise<T>): Promise<T> => {
@@ -77,7 +87,9 @@ export class Units {
       nested: (work) => write((scope) => work(scope)),
       as: (user) => this.#looseScope(user ? this.#guard(user) : undefined, options),
       sql: () => {
-        throw new MonoblocError('definition_invalid', { detail: 'Here each call is a transaction of its own: use db.transaction((db) => …db.asSystem().sql…).' })
+        throw new MonoblocError('definition_invalid', {
+          detail: 'Here each call is a transaction of its own: use db.transaction((db) => …db.asSystem().sql…).',
+        })
       },
     }
   }
@@ -92,7 +104,13 @@ class SessionScope implements DbScope {
   readonly #level: { state: 'open' | 'busy' | 'ended' }
   #rows: RowWriter | undefined
 
-  constructor(options: UnitsOptions, session: Session, guard: Guard | undefined, noted: WriteOptions | undefined, level?: { state: 'open' | 'busy' | 'ended' }) {
+  constructor(
+    options: UnitsOptions,
+    session: Session,
+    guard: Guard | undefined,
+    noted: WriteOptions | undefined,
+    level?: { state: 'open' | 'busy' | 'ended' },
+  ) {
     this.#options = options
     this.#session = session
     this.#guard = guard
@@ -114,7 +132,9 @@ class SessionScope implements DbScope {
     const inner = { state: 'open' as const } as { state: 'open' | 'busy' | 'ended' }
     this.#level.state = 'busy'
     try {
-      return await this.#session.savepoint(() => work(new SessionScope(this.#options, this.#session, this.#guard, this.#noted, inner)))
+      return await this.#session.savepoint(() =>
+        work(new SessionScope(this.#options, this.#session, this.#guard, this.#noted, inner)),
+      )
     } finally {
       inner.state = 'ended'
       this.#level.state = 'open'
@@ -123,12 +143,20 @@ class SessionScope implements DbScope {
 
   as(user: object | undefined): DbScope {
     if (!user && this.#noted?.actor && !this.#noted.actor.endsWith(systemNote)) this.#noted.actor += systemNote
-    return new SessionScope(this.#options, this.#session, user && this.#options.guardFor(user), this.#noted, this.#level)
+    return new SessionScope(
+      this.#options,
+      this.#session,
+      user && this.#options.guardFor(user),
+      this.#noted,
+      this.#level,
+    )
   }
 
   sql(): Kysely<any> {
     if (this.#guard) {
-      throw new MonoblocError('forbidden', { detail: 'SQL knows no policies: say db.asSystem().sql where that is meant.' })
+      throw new MonoblocError('forbidden', {
+        detail: 'SQL knows no policies: say db.asSystem().sql where that is meant.',
+      })
     }
     this.#open()
     return this.#options.queries.kyselyFor(this.#session)

@@ -30,7 +30,10 @@ export interface Defined<Ms extends Models, U> {
  *
  * @throws MonoblocError `definition_invalid`
  */
-export function define<const Ms extends Models, U extends AnyModel = never>(options: { models: Ms; user?: U }): Defined<Ms, U> {
+export function define<const Ms extends Models, U extends AnyModel = never>(options: {
+  models: Ms
+  user?: U
+}): Defined<Ms, U> {
   const definition = new Definition(options.models, options.user)
   const typed = createEndpoint<HandlerTools<Ms, U>, Row<U>>()
   return {

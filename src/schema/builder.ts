@@ -1,5 +1,5 @@
-import { Field, type FieldSpec } from './field.ts'
 import { MonoblocError } from '../errors.ts'
+import { Field, type FieldSpec } from './field.ts'
 import type { AnyModel } from './model.ts'
 import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
 
@@ -83,8 +83,17 @@ export const t = {
   /** An exact decimal, a string everywhere: `t.decimal(10, 2)` holds up to 99999999.99. Overflow is an error, never rounding. */
   decimal: (precision: number, scale: number) => {
     // 18 digits fit a signed 64-bit integer, which is how engines without an exact decimal keep it.
-    if (!Number.isInteger(precision) || precision < 1 || precision > 18 || !Number.isInteger(scale) || scale < 0 || scale > precision) {
-      throw new MonoblocError('definition_invalid', { detail: `t.decimal(${precision}, ${scale}): 1 to 18 digits, of which 0 to all after the point.` })
+    if (
+      !Number.isInteger(precision) ||
+      precision < 1 ||
+      precision > 18 ||
+      !Number.isInteger(scale) ||
+      scale < 0 ||
+      scale > precision
+    ) {
+      throw new MonoblocError('definition_invalid', {
+        detail: `t.decimal(${precision}, ${scale}): 1 to 18 digits, of which 0 to all after the point.`,
+      })
     }
     return new Field<Plain<'decimal', string>>('decimal', { precision, scale })
   },
@@ -95,9 +104,11 @@ export const t = {
   date: plain<'date', string>('date'),
   /** An instant in UTC with milliseconds: a Date in code, RFC 3339 with `Z` in JSON. Years 0001 to 9999. */
   timestamp: plain<'timestamp', Date>('timestamp'),
-  enum: <const Value extends string>(...values: [Value, ...Value[]]) => new Field<Plain<'enum', Value>>('enum', { values }),
+  enum: <const Value extends string>(...values: [Value, ...Value[]]) =>
+    new Field<Plain<'enum', Value>>('enum', { values }),
   /** A JSON document, of any shape or of the shape that a schema (Zod, or any Standard Schema) says. */
-  json: <S extends StandardSchemaV1 = StandardSchemaV1<unknown, unknown>>(schema?: S) => new Field<Plain<'json', InferOutput<S>>>('json', { schema }),
+  json: <S extends StandardSchemaV1 = StandardSchemaV1<unknown, unknown>>(schema?: S) =>
+    new Field<Plain<'json', InferOutput<S>>>('json', { schema }),
   /** Bytes: a Uint8Array in code, base64 in JSON. */
   bytes: plain<'bytes', Uint8Array>('bytes'),
   /**
@@ -107,8 +118,10 @@ export const t = {
   ref: <M extends AnyModel, const Inverse extends string = string>(target: M, options: { inverse?: Inverse } = {}) =>
     new Field<ToOne<M, Inverse>>('ref', { target, inverse: options.inverse }),
   /** Links to many rows of another model, kept in a table of their own. Given and replaced as a list of keys. */
-  manyToMany: <M extends AnyModel, const Inverse extends string = string>(target: M, options: { inverse?: Inverse } = {}) =>
-    new Field<ToMany<M, Inverse>>('manyToMany', { target, inverse: options.inverse }),
+  manyToMany: <M extends AnyModel, const Inverse extends string = string>(
+    target: M,
+    options: { inverse?: Inverse } = {},
+  ) => new Field<ToMany<M, Inverse>>('manyToMany', { target, inverse: options.inverse }),
   /** The instant of the insert. */
   createdAt: () => new Field<Automatic<'timestamp', Date>>('timestamp', { automatic: 'createdAt', readOnly: true }),
   /** The instant of the last change; each change moves it forward, within one millisecond too. */

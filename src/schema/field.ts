@@ -1,6 +1,6 @@
-import type { StandardSchemaV1 } from './standard-schema.ts'
 import { MonoblocError } from '../errors.ts'
 import type { AnyModel } from './model.ts'
+import type { StandardSchemaV1 } from './standard-schema.ts'
 
 /** The kinds of field. `ref` is a column that holds another row's key; `manyToMany` a link table; `virtual` no column. */
 export type FieldKind =
@@ -129,7 +129,9 @@ export class Field<S extends FieldSpec = FieldSpec> {
   }
 
   /** The value of an insert that gives none: a constant, or a function called for each insert. */
-  default(value: DefaultOf<S> | (() => DefaultOf<S>)): Field<With<S, { given: S['given'] extends 'required' ? 'optional' : S['given'] }>> {
+  default(
+    value: DefaultOf<S> | (() => DefaultOf<S>),
+  ): Field<With<S, { given: S['given'] extends 'required' ? 'optional' : S['given'] }>> {
     const make = value as unknown
     return this.#with({ default: typeof make === 'function' ? { make: make as () => unknown } : { value } })
   }
@@ -201,4 +203,8 @@ export class Field<S extends FieldSpec = FieldSpec> {
   }
 }
 
-type DefaultOf<S extends FieldSpec> = S['kind'] extends 'ref' ? string | number : S['nullable'] extends true ? S['value'] | null : S['value']
+type DefaultOf<S extends FieldSpec> = S['kind'] extends 'ref'
+  ? string | number
+  : S['nullable'] extends true
+    ? S['value'] | null
+    : S['value']

@@ -20,10 +20,15 @@ export function describeAs<T extends object>(validator: T, schema: JsonSchema): 
 export function jsonSchemaOf(schema: StandardSchemaV1, direction: 'input' | 'output' = 'input'): JsonSchema {
   const described = known.get(schema)
   if (described) return described
-  const standard = schema['~standard'] as { vendor: string; jsonSchema?: Record<'input' | 'output', (options: { target: string }) => JsonSchema> }
+  const standard = schema['~standard'] as {
+    vendor: string
+    jsonSchema?: Record<'input' | 'output', (options: { target: string }) => JsonSchema>
+  }
   if (standard.vendor !== 'zod') {
     if (standard.jsonSchema) return withoutDialect(standard.jsonSchema[direction]({ target: 'draft-2020-12' }))
-    throw new MonoblocError('definition_invalid', { detail: `A schema by ${standard.vendor} does not say its JSON Schema (Standard JSON Schema).` })
+    throw new MonoblocError('definition_invalid', {
+      detail: `A schema by ${standard.vendor} does not say its JSON Schema (Standard JSON Schema).`,
+    })
   }
   return withoutDialect(
     z.toJSONSchema(schema as unknown as z.ZodType, {

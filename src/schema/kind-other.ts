@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { FieldOptions } from './field.ts'
+import { jsonSchemaOf } from './json-schema.ts'
 import type { Kind } from './kind.ts'
 import { isStorableText } from './kind-text.ts'
-import { jsonSchemaOf } from './json-schema.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
 export const id: Kind = {
@@ -27,10 +27,22 @@ export const bytes: Kind = {
       const result = typeof value === 'string' ? new Uint8Array(Buffer.from(value, 'base64')) : value
       const { min, max } = options as { min?: number; max?: number }
       if (min !== undefined && result.length < min) {
-        context.addIssue({ code: 'too_small', origin: 'file', minimum: min, input: value, message: `must have at least ${min} bytes` })
+        context.addIssue({
+          code: 'too_small',
+          origin: 'file',
+          minimum: min,
+          input: value,
+          message: `must have at least ${min} bytes`,
+        })
       }
       if (max !== undefined && result.length > max) {
-        context.addIssue({ code: 'too_big', origin: 'file', maximum: max, input: value, message: `must have at most ${max} bytes` })
+        context.addIssue({
+          code: 'too_big',
+          origin: 'file',
+          maximum: max,
+          input: value,
+          message: `must have at most ${max} bytes`,
+        })
       }
       return result
     }),
@@ -57,12 +69,19 @@ function documentOf(schema: StandardSchemaV1): z.ZodType {
   return anyDocument.transform((value, context) => {
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) {
-      context.addIssue({ code: 'custom', message: 'the schema of a json field must validate synchronously', params: { code: 'invalid_json' } })
+      context.addIssue({
+        code: 'custom',
+        message: 'the schema of a json field must validate synchronously',
+        params: { code: 'invalid_json' },
+      })
       return z.NEVER
     }
     if (result.issues) {
       for (const issue of result.issues) {
-        const path = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part)) as (string | number)[]
+        const path = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part)) as (
+          | string
+          | number
+        )[]
         context.addIssue({ code: 'custom', message: issue.message, path, params: { code: 'invalid_json' } })
       }
       return z.NEVER
@@ -77,7 +96,10 @@ function jsonProblem(value: unknown, depth: number): string | undefined {
   if (typeof value === 'string') return isStorableText(value) ? undefined : 'must not contain U+0000 or lone surrogates'
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'must hold finite numbers'
   if (Array.isArray(value)) return firstProblem(value, depth)
-  if (typeof value === 'object' && (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)) {
+  if (
+    typeof value === 'object' &&
+    (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
+  ) {
     return firstProblem(Object.keys(value), depth) ?? firstProblem(Object.values(value), depth)
   }
   return 'must be JSON: objects, arrays, strings, finite numbers, true, false and null'

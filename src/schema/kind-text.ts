@@ -48,24 +48,48 @@ function textKind(rule: TextRule): Kind {
       const { min, max } = limits(options)
       const checked = z.string().superRefine((text, context) => {
         if (!isStorableText(text)) {
-          context.addIssue({ code: 'custom', message: 'must not contain U+0000 or lone surrogates', params: { code: 'invalid_text' } })
+          context.addIssue({
+            code: 'custom',
+            message: 'must not contain U+0000 or lone surrogates',
+            params: { code: 'invalid_text' },
+          })
           return
         }
         const length = codePointLength(text)
         if (min !== undefined && length < min) {
-          context.addIssue({ code: 'too_small', origin: 'string', minimum: min, inclusive: true, input: text, message: `must have at least ${min} characters` })
+          context.addIssue({
+            code: 'too_small',
+            origin: 'string',
+            minimum: min,
+            inclusive: true,
+            input: text,
+            message: `must have at least ${min} characters`,
+          })
         }
         if (max !== undefined && length > max) {
-          context.addIssue({ code: 'too_big', origin: 'string', maximum: max, inclusive: true, input: text, message: `must have at most ${max} characters` })
+          context.addIssue({
+            code: 'too_big',
+            origin: 'string',
+            maximum: max,
+            inclusive: true,
+            input: text,
+            message: `must have at most ${max} characters`,
+          })
         }
         const refused = rule.refuse?.(text)
         if (refused) context.addIssue({ code: 'custom', message: refused, params: { code: 'invalid_format' } })
         if (options.pattern && !matches(options.pattern, text)) {
-          context.addIssue({ code: 'custom', message: `must match ${options.pattern}`, params: { code: 'invalid_format' } })
+          context.addIssue({
+            code: 'custom',
+            message: `must match ${options.pattern}`,
+            params: { code: 'invalid_format' },
+          })
         }
       })
       const changes = options.trim || options.lowerCase || options.html
-      return changes ? z.preprocess((value) => (typeof value === 'string' ? normalised(value, options) : value), checked) : checked
+      return changes
+        ? z.preprocess((value) => (typeof value === 'string' ? normalised(value, options) : value), checked)
+        : checked
     },
     jsonSchema(options) {
       const { min, max } = limits(options)
@@ -101,13 +125,15 @@ export const emailKind = textKind({
 // 2,048: what every browser, proxy and search engine takes.
 export const urlKind = textKind({
   max: 2048,
-  refuse: (value) => (/^https?:\/\//i.test(value) && URL.canParse(value) ? undefined : 'must be an absolute http or https URL'),
+  refuse: (value) =>
+    /^https?:\/\//i.test(value) && URL.canParse(value) ? undefined : 'must be an absolute http or https URL',
   schema: { format: 'uri' },
 })
 
 export const slugKind = textKind({
   max: 200,
-  refuse: (value) => (slugPattern.test(value) ? undefined : 'must be lower-case letters and digits in groups separated by single hyphens'),
+  refuse: (value) =>
+    slugPattern.test(value) ? undefined : 'must be lower-case letters and digits in groups separated by single hyphens',
 })
 
 export const enumKind: Kind = {

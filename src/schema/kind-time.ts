@@ -15,7 +15,12 @@ export const timestamp: Kind = {
   validator: () =>
     z.union([z.date(), z.iso.datetime({ offset: true })]).transform((value, context) => {
       const date = value instanceof Date ? value : new Date(value)
-      if (!inRange(date)) context.addIssue({ code: 'custom', message: 'must be an instant in the years 0001 to 9999', params: { code: 'invalid_timestamp' } })
+      if (!inRange(date))
+        context.addIssue({
+          code: 'custom',
+          message: 'must be an instant in the years 0001 to 9999',
+          params: { code: 'invalid_timestamp' },
+        })
       return date
     }),
   jsonSchema: () => ({ type: 'string', format: 'date-time' }),

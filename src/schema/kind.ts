@@ -5,7 +5,20 @@ export type JsonSchema = Record<string, unknown>
 
 /** The logical type of a column; each engine says how it stores it. */
 export type ColumnType =
-  | { type: 'uuid' | 'text' | 'integer' | 'bigint' | 'float' | 'boolean' | 'date' | 'timestamp' | 'json' | 'bytes' | 'serial' }
+  | {
+      type:
+        | 'uuid'
+        | 'text'
+        | 'integer'
+        | 'bigint'
+        | 'float'
+        | 'boolean'
+        | 'date'
+        | 'timestamp'
+        | 'json'
+        | 'bytes'
+        | 'serial'
+    }
   | { type: 'decimal'; precision: number; scale: number }
 
 /** What Monobloc knows of a kind of field. References take theirs from the key that they hold. */

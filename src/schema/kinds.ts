@@ -1,11 +1,11 @@
 import { MonoblocError } from '../errors.ts'
 import type { Field } from './field.ts'
+import { jsonSchemaOf } from './json-schema.ts'
 import type { JsonSchema, Kind, Kinds } from './kind.ts'
 import { bigint, decimal, float, integer, serial } from './kind-number.ts'
 import { boolean, bytes, id, json } from './kind-other.ts'
 import { emailKind, enumKind, slugKind, text, urlKind } from './kind-text.ts'
 import { date, timestamp } from './kind-time.ts'
-import { jsonSchemaOf } from './json-schema.ts'
 import type { AnyModel } from './model.ts'
 
 const kinds: Kinds = {
@@ -36,7 +36,10 @@ export function valueField(field: Field): Field {
   while (found.kind === 'ref' || found.kind === 'manyToMany') {
     const target = found.options.target as AnyModel
     if (target.key.length !== 1) {
-      throw new MonoblocError('definition_invalid', { subject: target.name, detail: `${target.name} has a composite key and can't be referred to.` })
+      throw new MonoblocError('definition_invalid', {
+        subject: target.name,
+        detail: `${target.name} has a composite key and can't be referred to.`,
+      })
     }
     found = target.fields.get(target.key[0]!)!
   }
@@ -57,7 +60,8 @@ export function fieldJsonSchema(field: Field): JsonSchema {
 }
 
 function nullableSchema(schema: JsonSchema): JsonSchema {
-  if (typeof schema.type !== 'string') return Object.keys(schema).length === 0 ? schema : { anyOf: [schema, { type: 'null' }] }
+  if (typeof schema.type !== 'string')
+    return Object.keys(schema).length === 0 ? schema : { anyOf: [schema, { type: 'null' }] }
   const types = { ...schema, type: [schema.type, 'null'] }
   return Array.isArray(schema.enum) ? { ...types, enum: [...schema.enum, null] } : types
 }

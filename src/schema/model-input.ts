@@ -23,8 +23,11 @@ function isWritable(field: Field): boolean {
 /** The validator of one field's value, null included where it is allowed. */
 export function fieldValidator(field: Field): z.ZodType {
   const held = valueField(field)
-  const one = kindOf(field).validator(held === field ? field.options : { ...held.options, min: undefined, max: undefined })
-  const value = field.kind === 'manyToMany' ? z.array(one).max(mostLinks).refine(isDistinct, 'must not repeat a key') : one
+  const one = kindOf(field).validator(
+    held === field ? field.options : { ...held.options, min: undefined, max: undefined },
+  )
+  const value =
+    field.kind === 'manyToMany' ? z.array(one).max(mostLinks).refine(isDistinct, 'must not repeat a key') : one
   return describeAs(field.options.nullable ? value.nullable() : value, fieldJsonSchema(field))
 }
 
@@ -37,7 +40,10 @@ function fieldsFor(model: AnyModel, names: readonly string[]): [string, Field][]
   return (names.length ? names : [...writable]).map((name) => {
     const field = model.fields.get(name)
     if (!field || !writable.has(name)) {
-      throw new MonoblocError('definition_invalid', { subject: model.name, detail: `${model.name}.${name} is not a field that a user may give.` })
+      throw new MonoblocError('definition_invalid', {
+        subject: model.name,
+        detail: `${model.name}.${name} is not a field that a user may give.`,
+      })
     }
     return [name, field]
   })

@@ -71,16 +71,24 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
    * A validator (Standard Schema; a Zod object) of what an insert takes: all that a user may give, or only the named
    * fields. Unknown keys are refused.
    */
-  input<const Names extends WritableNames<F> = WritableNames<F>>(...names: Names[]): InputValidator<Pick<InsertOf<F>, Names & keyof InsertOf<F>>> {
+  input<const Names extends WritableNames<F> = WritableNames<F>>(
+    ...names: Names[]
+  ): InputValidator<Pick<InsertOf<F>, Names & keyof InsertOf<F>>> {
     return this.#cached('input', names, inputOf) as never
   }
 
   /** As `input`, with every field optional and nothing filled in: what an update takes. */
-  patch<const Names extends WritableNames<F> = WritableNames<F>>(...names: Names[]): InputValidator<Pick<PatchOf<F>, Names & keyof PatchOf<F>>> {
+  patch<const Names extends WritableNames<F> = WritableNames<F>>(
+    ...names: Names[]
+  ): InputValidator<Pick<PatchOf<F>, Names & keyof PatchOf<F>>> {
     return this.#cached('patch', names, patchOf) as never
   }
 
-  #cached(kind: string, names: readonly string[], make: (model: AnyModel, names: readonly string[]) => InputValidator): InputValidator {
+  #cached(
+    kind: string,
+    names: readonly string[],
+    make: (model: AnyModel, names: readonly string[]) => InputValidator,
+  ): InputValidator {
     const id = `${kind}:${names.join()}`
     let made = this.#inputs.get(id)
     if (!made) {
@@ -120,7 +128,10 @@ function resolveFields(name: string, shape: Shape): Map<string, Field> {
       throw new MonoblocError('definition_invalid', { subject: name, detail: `${name}.${key} is not a field.` })
     }
     if (!namePattern.test(key) || reservedNames.has(key)) {
-      throw new MonoblocError('definition_invalid', { subject: name, detail: `"${key}" can't name a field of ${name}.` })
+      throw new MonoblocError('definition_invalid', {
+        subject: name,
+        detail: `"${key}" can't name a field of ${name}.`,
+      })
     }
     fields.set(key, field)
   }

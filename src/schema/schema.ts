@@ -1,7 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import type { Field } from './field.ts'
 import type { AnyModel } from './model.ts'
-import { type TableSpec, linkTable, modelTable } from './table.ts'
+import { linkTable, modelTable, type TableSpec } from './table.ts'
 
 /**
  * One way from a model to another. `ref`: the row holds the other's key in `field`. `inverse`: the other's `field`
@@ -13,7 +13,10 @@ export interface Relation {
   to: AnyModel
   many: boolean
   nullable: boolean
-  via: { kind: 'ref'; field: string } | { kind: 'inverse'; field: string } | { kind: 'link'; table: string; near: string; far: string }
+  via:
+    | { kind: 'ref'; field: string }
+    | { kind: 'inverse'; field: string }
+    | { kind: 'link'; table: string; near: string; far: string }
 }
 
 /**
@@ -45,7 +48,8 @@ export class Schema {
   /** @throws MonoblocError `definition_invalid` when the model is not one of this schema */
   relations(model: AnyModel): ReadonlyMap<string, Relation> {
     const found = this.#relations.get(model.name)
-    if (!found || this.models.get(model.name) !== model) throw invalid(model, `Model ${model.name} is not in define({ models }).`)
+    if (!found || this.models.get(model.name) !== model)
+      throw invalid(model, `Model ${model.name} is not in define({ models }).`)
     return found
   }
 
@@ -57,7 +61,9 @@ export class Schema {
   get tables(): readonly TableSpec[] {
     this.#tables ??= [...this.models.values()].flatMap((model) => [
       modelTable(model, !this.#internal.has(model)),
-      ...[...this.relations(model).values()].filter((relation) => relation.via.kind === 'link' && isOwn(relation)).map(linkTable),
+      ...[...this.relations(model).values()]
+        .filter((relation) => relation.via.kind === 'link' && isOwn(relation))
+        .map(linkTable),
     ])
     return this.#tables
   }
@@ -65,13 +71,25 @@ export class Schema {
   #relate(model: AnyModel, name: string, field: Field): void {
     if (field.kind !== 'ref' && field.kind !== 'manyToMany') return
     const target = field.options.target as AnyModel
-    if (this.models.get(target.name) !== target) throw invalid(model, `${model.name}.${name} refers to ${target.name}, which is not in define({ models }).`)
+    if (this.models.get(target.name) !== target)
+      throw invalid(model, `${model.name}.${name} refers to ${target.name}, which is not in define({ models }).`)
     if (field.options.onDelete === 'set null' && !field.options.nullable) {
       throw invalid(model, `${model.name}.${name} says onDelete('set null') but is not nullable.`)
     }
     const many = field.kind === 'manyToMany'
-    const link = { table: `${model.name}_${name}`, near: model.name, far: target === model ? `${target.name}_${name}` : target.name }
-    this.#add({ name, from: model, to: target, many, nullable: field.options.nullable, via: many ? { kind: 'link', ...link } : { kind: 'ref', field: name } })
+    const link = {
+      table: `${model.name}_${name}`,
+      near: model.name,
+      far: target === model ? `${target.name}_${name}` : target.name,
+    }
+    this.#add({
+      name,
+      from: model,
+      to: target,
+      many,
+      nullable: field.options.nullable,
+      via: many ? { kind: 'link', ...link } : { kind: 'ref', field: name },
+    })
     if (!field.options.inverse) return
     this.#add({
       name: field.options.inverse,
@@ -79,7 +97,9 @@ export class Schema {
       to: model,
       many: many || !field.options.unique,
       nullable: true,
-      via: many ? { kind: 'link', table: link.table, near: link.far, far: link.near } : { kind: 'inverse', field: name },
+      via: many
+        ? { kind: 'link', table: link.table, near: link.far, far: link.near }
+        : { kind: 'inverse', field: name },
     })
   }
 
@@ -87,7 +107,10 @@ export class Schema {
     const relations = this.#relations.get(relation.from.name)!
     const field = relation.from.fields.get(relation.name)
     if (relations.has(relation.name) || (field && !isOwn(relation))) {
-      throw invalid(relation.from, `${relation.from.name}.${relation.name} is declared twice; the second is an inverse on ${relation.to.name}.`)
+      throw invalid(
+        relation.from,
+        `${relation.from.name}.${relation.name} is declared twice; the second is an inverse on ${relation.to.name}.`,
+      )
     }
     relations.set(relation.name, relation)
   }

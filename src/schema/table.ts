@@ -67,7 +67,12 @@ export function linkTable(relation: Relation): TableSpec {
     const key = target.fields.get(target.key[0]!) as Field
     return { name, type: heldType(key), nullable: false, default: undefined, secret: false }
   }
-  const reference = (name: string, target: AnyModel): ReferenceSpec => ({ column: name, table: target.name, to: target.key[0]!, onDelete: 'cascade' })
+  const reference = (name: string, target: AnyModel): ReferenceSpec => ({
+    column: name,
+    table: target.name,
+    to: target.key[0]!,
+    onDelete: 'cascade',
+  })
   return {
     name: table,
     model: undefined,
@@ -87,7 +92,13 @@ export function isStored(field: Field): boolean {
 
 function columnOf(name: string, field: Field): ColumnSpec {
   const { nullable, default: given, writeOnly } = field.options
-  return { name, type: heldType(field), nullable, default: given && 'value' in given ? given : undefined, secret: writeOnly }
+  return {
+    name,
+    type: heldType(field),
+    nullable,
+    default: given && 'value' in given ? given : undefined,
+    secret: writeOnly,
+  }
 }
 
 // A column that refers to a serial key holds a whole number but does not count by itself.
@@ -108,7 +119,12 @@ function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
     const names = [...options.fields]
     const kind = options.unique ? 'unique' : 'index'
     const suffix = options.where ? '_where' : ''
-    return { name: `${model.name}_${names.join('_').replaceAll('.', '_')}_${kind}${suffix}`, fields: names, unique: options.unique ?? false, where: options.where }
+    return {
+      name: `${model.name}_${names.join('_').replaceAll('.', '_')}_${kind}${suffix}`,
+      fields: names,
+      unique: options.unique ?? false,
+      where: options.where,
+    }
   })
   for (const [name, field] of fields) {
     if (field.options.unique && !(model.key.length === 1 && model.key[0] === name)) {
@@ -116,15 +132,21 @@ function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
     }
     // Deleting the other row, and reading the way back, look a reference up by its column.
     const covered = indexes.some((index) => index.fields[0] === name && !index.where) || model.key[0] === name
-    if (field.kind === 'ref' && !covered) indexes.push({ name: `${model.name}_${name}_index`, fields: [name], unique: false, where: undefined })
+    if (field.kind === 'ref' && !covered)
+      indexes.push({ name: `${model.name}_${name}_index`, fields: [name], unique: false, where: undefined })
   }
   return indexes
 }
 
 function checksOf(model: AnyModel, fields: [string, Field][]): TableSpec['checks'] {
-  const own = Object.entries((model.options.checks ?? {}) as Record<string, Record<string, unknown>>).map(([name, filter]) => ({ name: `${model.name}_${name}_check`, filter }))
+  const own = Object.entries((model.options.checks ?? {}) as Record<string, Record<string, unknown>>).map(
+    ([name, filter]) => ({ name: `${model.name}_${name}_check`, filter }),
+  )
   const ofFields = fields.flatMap(([name, field]) =>
-    field.options.checks.map((operators, at) => ({ name: `${model.name}_${name}_check${at || ''}`, filter: { [name]: operators } })),
+    field.options.checks.map((operators, at) => ({
+      name: `${model.name}_${name}_check${at || ''}`,
+      filter: { [name]: operators },
+    })),
   )
   return [...own, ...ofFields]
 }

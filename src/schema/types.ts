@@ -10,7 +10,8 @@ type Simplify<T> = { [K in keyof T]: T[K] } & {}
 
 type NamesOfKind<F, Kind> = { [K in keyof F]: SpecOf<F[K]>['kind'] extends Kind ? K : never }[keyof F] & string
 
-type KeyNames<M> = M extends Model<any, infer F, infer K> ? ([K] extends [never] ? NamesOfKind<F, 'id' | 'serial'> : K) : never
+type KeyNames<M> =
+  M extends Model<any, infer F, infer K> ? ([K] extends [never] ? NamesOfKind<F, 'id' | 'serial'> : K) : never
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 
 /** What identifies a row: the value of the one key field, or an object of the composite key's fields. */
@@ -20,13 +21,15 @@ export type Key<M> =
     : ValueOf<ShapeOf<M>[KeyNames<M> & keyof ShapeOf<M>]>
 
 /** The value of a field in a row. */
-export type ValueOf<F> = SpecOf<F> extends infer S extends FieldSpec
-  ? (S['kind'] extends 'ref' ? Key<S['target']> : S['value']) | (S['nullable'] extends true ? null : never)
-  : never
+export type ValueOf<F> =
+  SpecOf<F> extends infer S extends FieldSpec
+    ? (S['kind'] extends 'ref' ? Key<S['target']> : S['value']) | (S['nullable'] extends true ? null : never)
+    : never
 
 type ColumnNames<F> = { [K in keyof F]: SpecOf<F[K]>['kind'] extends 'manyToMany' ? never : K }[keyof F] & string
 type VisibleNames<F> = { [K in keyof F]: SpecOf<F[K]>['visible'] extends true ? K : never }[keyof F] & ColumnNames<F>
-type StoredNames<F> = { [K in keyof F]: SpecOf<F[K]>['kind'] extends 'manyToMany' | 'virtual' ? never : K }[keyof F] & string
+type StoredNames<F> = { [K in keyof F]: SpecOf<F[K]>['kind'] extends 'manyToMany' | 'virtual' ? never : K }[keyof F] &
+  string
 
 /** A row as code sees it: every field but links and write-only ones. */
 export type Row<M> = Simplify<{ [K in VisibleNames<ShapeOf<M>>]: ValueOf<ShapeOf<M>[K]> }>
@@ -35,16 +38,18 @@ export type FullRow<M> = Simplify<{ [K in ColumnNames<ShapeOf<M>>]: ValueOf<Shap
 /** The stored columns as they are in the database's own types, for typed SQL. */
 export type StoredFieldNames<M> = StoredNames<ShapeOf<M>>
 
-type InputValue<F> = SpecOf<F> extends infer S extends FieldSpec
-  ? S['kind'] extends 'manyToMany'
-    ? readonly Key<S['target']>[]
-    : S['kind'] extends 'timestamp'
-      ? Date | string | (S['nullable'] extends true ? null : never)
-      : ValueOf<F>
-  : never
+type InputValue<F> =
+  SpecOf<F> extends infer S extends FieldSpec
+    ? S['kind'] extends 'manyToMany'
+      ? readonly Key<S['target']>[]
+      : S['kind'] extends 'timestamp'
+        ? Date | string | (S['nullable'] extends true ? null : never)
+        : ValueOf<F>
+    : never
 
 type InsertNames<F> = { [K in keyof F]: SpecOf<F[K]>['kind'] extends 'virtual' ? never : K }[keyof F] & string
-type RequiredNames<F> = { [K in keyof F]: SpecOf<F[K]>['given'] extends 'required' ? K : never }[keyof F] & InsertNames<F>
+type RequiredNames<F> = { [K in keyof F]: SpecOf<F[K]>['given'] extends 'required' ? K : never }[keyof F] &
+  InsertNames<F>
 type SystemNames<F> = { [K in keyof F]: SpecOf<F[K]>['given'] extends 'system' ? K : never }[keyof F] & string
 
 /** The names of fields that a user may give. */
@@ -58,11 +63,12 @@ export type InsertOf<F> = Simplify<
 export type PatchOf<F> = { [K in InsertNames<F>]?: InputValue<F[K & keyof F]> | LinkChange<F[K & keyof F]> }
 
 /** Links that come and go, where the whole list is not to be replaced. */
-type LinkChange<F> = SpecOf<F> extends infer S extends FieldSpec
-  ? S['kind'] extends 'manyToMany'
-    ? { add?: readonly Key<S['target']>[]; remove?: readonly Key<S['target']>[] }
+type LinkChange<F> =
+  SpecOf<F> extends infer S extends FieldSpec
+    ? S['kind'] extends 'manyToMany'
+      ? { add?: readonly Key<S['target']>[]; remove?: readonly Key<S['target']>[] }
+      : never
     : never
-  : never
 
 /** What an insert takes. Fields that only the system may set are optional here and refused at run time to a user. */
 export type Insert<M> = InsertOf<ShapeOf<M>>
@@ -87,21 +93,29 @@ type OwnRelations<M> = {
   }
 }
 
-type Inverse<From, F, M> = SpecOf<F> extends infer S extends FieldSpec
-  ? S['kind'] extends 'ref' | 'manyToMany'
-    ? NameOf<S['target']> extends NameOf<M>
-      ? string extends S['inverse']
-        ? never
-        : { name: S['inverse']; to: From; many: S['kind'] extends 'manyToMany' ? true : S['unique'] extends true ? false : true; nullable: true }
+type Inverse<From, F, M> =
+  SpecOf<F> extends infer S extends FieldSpec
+    ? S['kind'] extends 'ref' | 'manyToMany'
+      ? NameOf<S['target']> extends NameOf<M>
+        ? string extends S['inverse']
+          ? never
+          : {
+              name: S['inverse']
+              to: From
+              many: S['kind'] extends 'manyToMany' ? true : S['unique'] extends true ? false : true
+              nullable: true
+            }
+        : never
       : never
     : never
-  : never
 
 type InverseUnion<Ms, M> = {
   [N in keyof Ms]: { [K in keyof ShapeOf<Ms[N]>]: Inverse<Ms[N], ShapeOf<Ms[N]>[K], M> }[keyof ShapeOf<Ms[N]>]
 }[keyof Ms]
 
 /** Every relation of a model: its own references and links, and those that other models declare with `inverse`. */
-export type Relations<Ms, M> = OwnRelations<M> & { [R in InverseUnion<Ms, M> as R extends { name: infer N extends string } ? N : never]: R }
+export type Relations<Ms, M> = OwnRelations<M> & {
+  [R in InverseUnion<Ms, M> as R extends { name: infer N extends string } ? N : never]: R
+}
 
 export type FieldOf<M, K extends keyof ShapeOf<M>> = ShapeOf<M>[K] extends Field<infer S> ? S : never

@@ -13,7 +13,11 @@ export function violationsOf(issues: readonly StandardIssue[], at: readonly (str
   return issues.flatMap((issue: KnownIssue) => {
     const path = [...at, ...(issue.path ?? []).map(pathPart)]
     if (issue.code === 'unrecognized_keys') {
-      return (issue.keys ?? []).map((key) => ({ path: [...path, key], code: 'unknown_field', message: 'is not a field that may be given' }))
+      return (issue.keys ?? []).map((key) => ({
+        path: [...path, key],
+        code: 'unknown_field',
+        message: 'is not a field that may be given',
+      }))
     }
     if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
       return { path, code: 'required', message: 'is required' }

@@ -34,8 +34,13 @@ export interface Session {
   run(statement: Statement, values: readonly SqlValue[]): MaybePromise<number>
   /** SQL that a user wrote (typed raw SQL): refused are transaction control, ATTACH, PRAGMA, deferred constraints, OR ROLLBACK. */
   raw(sql: string, values: readonly unknown[]): MaybePromise<{ rows: SqlRow[]; changes: number; lastId: SqlValue }>
-  /** A nested transaction: its changes are undone when `work` throws, and the rest goes on. */
+  /**
+   * A nested transaction: its changes are undone when `work` throws, and the rest goes on. Savepoints end in the reverse
+   * order of their beginning: two at once spoil the whole transaction (`transaction_busy`).
+   */
   savepoint<T>(work: () => MaybePromise<T>): Promise<T>
+  /** After the commit: the position of the transaction in the log. Undefined before, when it logged nothing, and when reading. */
+  readonly position: number | undefined
 }
 
 export interface ReadOptions {
@@ -79,10 +84,16 @@ export interface Storage {
   /**
    * Runs `work` in one serializable transaction and resolves when its commit is on disk. A rejection, too, comes only
    * when everything that `work` could have seen is on disk. `work` that awaits anything but the session is refused
-   * with `foreign_await` and leaves nothing behind.
+   * with `foreign_await` and leaves nothing behind. `work` may be started over from the beginning, with nothing left of
+   * the first time, so what it does besides the session's calls may happen twice.
    */
   write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T>
-  /** Whole transactions after a position of the commit log, in commit order, at most `limit` of them. */
+  /**
+   * Whole transactions after a position of the commit log, in commit order, at most `limit` of them and fewer when they
+   * are large, but at least one if there is any.
+   *
+   * @throws MonoblocError `position_pruned` when transactions after that position have been removed from the log
+   */
   tail(after: number, limit: number): Promise<LoggedTransaction[]>
   /** The position of the newest transaction; 0 when there is none. */
   position(): Promise<number>

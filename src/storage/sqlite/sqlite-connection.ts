@@ -1,0 +1,186 @@
+import { constants, type DatabaseSync, type StatementSync } from 'node:sqlite'
+import { MonoblocError } from '../../errors.ts'
+import type { SqlRow, SqlValue, Statement } from '../storage.ts'
+import { translateError } from './sqlite-errors.ts'
+import { authorizeRaw, checkRaw } from './sqlite-guard.ts'
+
+/**
+ * How many prepared statements one connection keeps of each kind. An application has some hundreds of query shapes; one
+ * takes 5 to 20 KB inside SQLite, so that 512 stay within 10 MB.
+ */
+const keptStatements = 512
+
+/** Raw SQL is kept by its text, which applications also build with values inside: fewer are worth keeping. */
+const keptRawStatements = 128
+
+interface RawStatement {
+  statement: StatementSync
+  returnsRows: boolean
+}
+
+export interface RawResult {
+  rows: SqlRow[]
+  changes: number
+  lastId: SqlValue
+}
+
+/** One connection, its prepared statements, and the translation of its errors. */
+export class SqliteConnection {
+  readonly db: DatabaseSync
+  #rows = new Map<Statement, StatementSync>()
+  #values = new Map<Statement, StatementSync>()
+  #raw = new Map<string, RawStatement>()
+  #changes: StatementSync | undefined
+  #preparingRaw = false
+
+  constructor(db: DatabaseSync) {
+    this.db = db
+    // Node before 24.10 has no authorizer; the tokens of the statement are checked in any case.
+    if (typeof db.setAuthorizer === 'function') {
+      // Set once: setting it again makes SQLite prepare every statement anew.
+      db.setAuthorizer((action, first, second, _, trigger) =>
+        this.#preparingRaw ? authorizeRaw(action, first, second, trigger) : constants.SQLITE_OK,
+      )
+    }
+  }
+
+  all(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    try {
+      return this.#row(statement).all(...(values as SqlValue[])) as SqlRow[]
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  first(statement: Statement, values: readonly SqlValue[]): SqlRow | undefined {
+    try {
+      return this.#row(statement).get(...(values as SqlValue[])) as SqlRow | undefined
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  value(statement: Statement, values: readonly SqlValue[]): SqlValue | undefined {
+    try {
+      let prepared = this.#values.get(statement)
+      if (!prepared) {
+        prepared = this.db.prepare(statement.sql)
+        prepared.setReturnArrays(true)
+        keep(this.#values, statement, prepared, keptStatements)
+      }
+      const row = prepared.get(...(values as SqlValue[])) as unknown as SqlValue[] | undefined
+      return row === undefined ? undefined : row[0]
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  run(statement: Statement, values: readonly SqlValue[]): number {
+    try {
+      return Number(this.#row(statement).run(...(values as SqlValue[])).changes)
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  /**
+   * Rows one by one, for a caller that stops at a limit.
+   *
+   * @param sql a user's own SQL when it is a string, checked as in `raw`
+   */
+  *each(sql: Statement, values: readonly SqlValue[]): Generator<SqlRow, void> {
+    try {
+      yield* this.#row(sql).iterate(...(values as SqlValue[])) as Iterable<SqlRow>
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  /** A user's own SQL. @throws MonoblocError `statement_refused`, `result_too_large` beyond `maxRows` */
+  raw(sql: string, values: readonly unknown[], maxRows: number): RawResult {
+    const bound = values.map(bindable)
+    try {
+      const { statement, returnsRows } = this.#rawStatement(sql)
+      if (!returnsRows) {
+        const { changes, lastInsertRowid } = statement.run(...bound)
+        return { rows: [], changes: Number(changes), lastId: narrowed(lastInsertRowid) }
+      }
+      const rows: SqlRow[] = []
+      for (const row of statement.iterate(...bound) as Iterable<SqlRow>) {
+        if (rows.length === maxRows) throw tooManyRows(maxRows)
+        for (const name in row) row[name] = narrowed(row[name]!)
+        rows.push(row)
+      }
+      this.#changes ??= this.db.prepare('select changes() as changes, last_insert_rowid() as id')
+      const { changes, id } = this.#changes.get() as { changes: number; id: number }
+      return { rows, changes, lastId: id }
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  /** Ends every statement and closes. */
+  close(): void {
+    this.#rows.clear()
+    this.#values.clear()
+    this.#raw.clear()
+    if (this.db.isOpen) this.db.close()
+  }
+
+  #row(statement: Statement): StatementSync {
+    let prepared = this.#rows.get(statement)
+    if (!prepared) {
+      prepared = this.db.prepare(statement.sql)
+      keep(this.#rows, statement, prepared, keptStatements)
+    }
+    return prepared
+  }
+
+  #rawStatement(sql: string): RawStatement {
+    const found = this.#raw.get(sql)
+    if (found) return found
+    checkRaw(sql)
+    this.#preparingRaw = true
+    try {
+      const statement = this.db.prepare(sql)
+      // A whole number beyond 2^53 comes as a bigint, where Node would otherwise refuse the row.
+      statement.setReadBigInts(true)
+      const made = { statement, returnsRows: statement.columns().length > 0 }
+      keep(this.#raw, sql, made, keptRawStatements)
+      return made
+    } finally {
+      this.#preparingRaw = false
+    }
+  }
+}
+
+export function tooManyRows(limit: number): MonoblocError {
+  return new MonoblocError('result_too_large', { detail: `More than ${limit} rows.` })
+}
+
+// The oldest goes first: keeping the order of use would cost more on each call than a statement prepared anew now and then.
+function keep<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
+  if (map.size >= most) map.delete(map.keys().next().value as K)
+  map.set(key, value)
+}
+
+function bindable(value: unknown): SqlValue {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'bigint':
+      return value
+    case 'boolean':
+      return value ? 1 : 0
+    default:
+      if (value === null || value instanceof Uint8Array) return value
+      if (value instanceof Date) return value.toISOString()
+      throw new MonoblocError('database_error', { detail: `A value of type ${typeof value} can't be bound to SQL.` })
+  }
+}
+
+function narrowed(value: SqlValue): SqlValue {
+  if (typeof value !== 'bigint') return value
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}

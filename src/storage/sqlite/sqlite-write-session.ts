@@ -1,0 +1,144 @@
+import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
+import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
+import { translateError } from './sqlite-errors.ts'
+
+/**
+ * Raw statements of a write run in the process, where nothing can stop them: what they return is bounded by this.
+ * 100,000 rows of some hundred bytes are tens of megabytes, the most that one answer should ever hold.
+ */
+export const maxRawRows = 100_000
+
+/**
+ * The handle of one member's work.
+ *
+ * - open: statements run.
+ * - ended: the work is over or was refused; every call throws why.
+ * - lost: SQLite rolled the transaction around all members back by itself (a full disk); every call throws that error.
+ */
+export class SqliteWriteSession implements Session {
+  readonly writable = true
+  position: number | undefined
+  readonly #connection: SqliteConnection
+  readonly #deadlineAt: number
+  /** Savepoints that are open. */
+  #depth = 0
+  #ended: ErrorCode | undefined
+  #lost: unknown
+
+  constructor(connection: SqliteConnection, deadlineAt: number) {
+    this.#connection = connection
+    this.#deadlineAt = deadlineAt
+  }
+
+  end(why: ErrorCode): void {
+    this.#ended ??= why
+  }
+
+  all(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    this.#check()
+    try {
+      return this.#connection.all(statement, values)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  first(statement: Statement, values: readonly SqlValue[]): SqlRow | undefined {
+    this.#check()
+    try {
+      return this.#connection.first(statement, values)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  value(statement: Statement, values: readonly SqlValue[]): SqlValue | undefined {
+    this.#check()
+    try {
+      return this.#connection.value(statement, values)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  run(statement: Statement, values: readonly SqlValue[]): number {
+    this.#check()
+    try {
+      return this.#connection.run(statement, values)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  raw(sql: string, values: readonly unknown[]): RawResult {
+    this.#check()
+    try {
+      return this.#connection.raw(sql, values, maxRawRows)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  async savepoint<T>(work: () => MaybePromise<T>): Promise<T> {
+    this.#check()
+    const depth = this.#depth + 1
+    this.#control(`savepoint nested_${depth}`)
+    this.#depth = depth
+    try {
+      const result = await work()
+      this.#check()
+      this.#leave(depth, `release nested_${depth}`)
+      return result
+    } catch (error) {
+      if (this.#isUsable()) this.#leave(depth, `rollback to nested_${depth}; release nested_${depth}`)
+      throw error
+    }
+  }
+
+  /** Why the work may not commit, whatever it returned. */
+  refusal(): unknown {
+    if (this.#lost !== undefined) return this.#lost
+    if (this.#ended) return new MonoblocError(this.#ended)
+    if (this.#depth > 0) {
+      return new MonoblocError('transaction_busy', { detail: 'The work ended before a savepoint inside it: await it.' })
+    }
+    return performance.now() > this.#deadlineAt ? new MonoblocError('deadline_exceeded') : undefined
+  }
+
+  // A savepoint's end takes those inside it along, so that one which is still in use would be cut off.
+  #leave(depth: number, sql: string): void {
+    if (this.#depth !== depth) {
+      this.end('transaction_busy')
+      throw new MonoblocError('transaction_busy')
+    }
+    this.#control(sql)
+    this.#depth = depth - 1
+  }
+
+  #isUsable(): boolean {
+    return this.#ended === undefined && this.#lost === undefined
+  }
+
+  #check(): void {
+    if (this.#ended) throw new MonoblocError(this.#ended)
+    if (this.#lost !== undefined) throw this.#lost
+    if (performance.now() > this.#deadlineAt) {
+      this.end('deadline_exceeded')
+      throw new MonoblocError('deadline_exceeded', { detail: 'The deadline of the write passed while it ran.' })
+    }
+  }
+
+  #control(sql: string): void {
+    try {
+      this.#connection.db.exec(sql)
+    } catch (error) {
+      throw this.#failed(translateError(error))
+    }
+  }
+
+  #failed(error: unknown): unknown {
+    if (!this.#connection.db.isTransaction) this.#lost = error
+    return error
+  }
+}

@@ -1,0 +1,305 @@
+import { MonoblocError } from '../../errors.ts'
+import type { WriteOptions } from '../storage.ts'
+import { SqliteCommitRows } from './sqlite-commit-rows.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
+import { isBusy, isFailedSync, isIoError, translateError } from './sqlite-errors.ts'
+import { type WriteMember, WriteQueue, type WriteWork } from './sqlite-write-queue.ts'
+import { SqliteWriteSession } from './sqlite-write-session.ts'
+
+/**
+ * Group commit. Writes queue; a turn is one transaction with one fsync, in which they run one after another, each under
+ * a savepoint.
+ *
+ * - idle: nothing waits.
+ * - scheduled: a turn begins with the next round of the event loop, so that all that arrived in this one are in it.
+ * - running: BEGIN IMMEDIATE is held, and one member runs. All of it happens within one macrotask: members go on by
+ *   microtasks, and a macrotask that follows directly ends the turn. A member whose promise is still open then awaits
+ *   something other than its session, and is refused.
+ * - refused: someone outside holds the lock. A timer tries again, until each member's deadline.
+ * - dead: COMMIT met an I/O error. What is on disk is unknown; nobody is answered any more, and the process must end.
+ *
+ * A crash before COMMIT returned leaves nothing of the turn, and nobody was answered; a crash after it leaves all of it.
+ */
+export class SqliteWriter {
+  readonly #connection: SqliteConnection
+  readonly #options: WriterOptions
+  readonly #queue: WriteQueue
+  readonly #rows: SqliteCommitRows
+  #state: 'idle' | 'scheduled' | 'running' | 'refused' | 'dead' = 'idle'
+  #closing = false
+  #current: WriteMember | undefined
+  /** Members of this turn whose work has ended. */
+  #done: WriteMember[] = []
+  #startedAt = 0
+  #whenIdle: (() => void)[] = []
+
+  constructor(connection: SqliteConnection, options: WriterOptions) {
+    this.#connection = connection
+    this.#options = options
+    this.#queue = new WriteQueue(options.maxWaiting)
+    this.#rows = new SqliteCommitRows(connection.db, options.now)
+  }
+
+  write(options: WriteOptions, work: WriteWork, alone = false): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) throw new MonoblocError('shutting_down')
+      if (this.#state === 'dead')
+        throw new MonoblocError('database_error', { detail: 'A commit failed: nothing can be written any more.' })
+      const deadlineAt = performance.now() + options.deadline
+      this.#queue.push({
+        options,
+        work,
+        deadlineAt,
+        alone,
+        session: undefined,
+        failed: false,
+        outcome: undefined,
+        resolve,
+        reject,
+      })
+      if (this.#state === 'idle') this.#schedule()
+    })
+  }
+
+  /** Refuses new writes and resolves when those under way have ended. */
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const member of this.#queue.remove(() => true)) member.reject(new MonoblocError('shutting_down'))
+    if (this.#state === 'idle' || this.#state === 'dead') return
+    await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  // The second follows the first with nothing but microtasks between: Node runs immediates of one round in a row.
+  #schedule(): void {
+    this.#state = 'scheduled'
+    setImmediate(this.#begin)
+    setImmediate(this.#end)
+  }
+
+  #begin = (): void => {
+    if (this.#queue.length === 0) {
+      this.#rest()
+      return
+    }
+    try {
+      this.#connection.db.exec('begin immediate')
+      this.#rows.begin()
+    } catch (error) {
+      this.#notBegun(error)
+      return
+    }
+    this.#state = 'running'
+    this.#startedAt = performance.now()
+    this.#advance()
+  }
+
+  #end = (): void => {
+    if (this.#state !== 'running') return
+    const member = this.#current
+    if (member) {
+      this.#finish(member, true, new MonoblocError('foreign_await'))
+      if (this.#state !== 'running') return
+    }
+    this.#commit()
+  }
+
+  /** Runs members until one is waiting for a promise, or the turn is full. */
+  #advance(): void {
+    while (this.#state === 'running') {
+      const member = this.#next()
+      if (!member) {
+        this.#commit()
+        return
+      }
+      if (!this.#start(member)) return
+    }
+  }
+
+  #next(): WriteMember | undefined {
+    const { length } = this.#done
+    const now = performance.now()
+    if (length >= this.#options.maxMembers) return undefined
+    if (length > 0 && now - this.#startedAt >= this.#options.maxMillis) return undefined
+    for (let { first } = this.#queue; first; { first } = this.#queue) {
+      if (length > 0 && (first.alone || this.#done[0]!.alone)) return undefined
+      this.#queue.shift()
+      if (first.deadlineAt > now) return first
+      first.reject(notBegun())
+    }
+    return undefined
+  }
+
+  /** True when the work has ended already. */
+  #start(member: WriteMember): boolean {
+    const session = new SqliteWriteSession(this.#connection, member.deadlineAt)
+    member.session = session
+    this.#current = member
+    let result: unknown
+    try {
+      this.#connection.db.exec('savepoint member')
+      result = member.work(session)
+    } catch (error) {
+      this.#finish(member, true, error)
+      return true
+    }
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') {
+      this.#finish(member, false, result)
+      return true
+    }
+    const settled = (failed: boolean, outcome: unknown) => {
+      // A member that was refused may settle long after; and one that is run again has another session.
+      if (this.#current !== member || member.session !== session) return
+      this.#finish(member, failed, outcome)
+      this.#advance()
+    }
+    ;(result as PromiseLike<unknown>).then(
+      (value) => settled(false, value),
+      (error) => settled(true, error),
+    )
+    return false
+  }
+
+  #finish(member: WriteMember, failed: boolean, outcome: unknown): void {
+    const session = member.session!
+    const refusal = session.refusal()
+    session.end('transaction_ended')
+    this.#current = undefined
+    if (isFailedSync(outcome)) {
+      this.#die(outcome)
+      return
+    }
+    member.failed = failed || refusal !== undefined
+    member.outcome = refusal ?? outcome
+    if (!member.failed) this.#release(member, session)
+    if (member.failed) this.#undo(member)
+  }
+
+  #release(member: WriteMember, session: SqliteWriteSession): void {
+    try {
+      session.position = this.#rows.append(member.options)
+      this.#connection.db.exec('release member')
+      this.#done.push(member)
+    } catch (error) {
+      member.failed = true
+      member.outcome = error
+    }
+  }
+
+  #undo(member: WriteMember): void {
+    try {
+      this.#connection.db.exec('rollback to member; release member')
+      this.#rows.begin()
+      this.#done.push(member)
+    } catch {
+      this.#again(member)
+    }
+  }
+
+  /** SQLite has ended the transaction itself, as it does when the disk is full: everyone but who did it runs again. */
+  #again(culprit: WriteMember): void {
+    if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
+    const others = this.#done
+    this.#done = []
+    this.#queue.unshift(others)
+    culprit.reject(translateError(culprit.outcome, this.#connection.db))
+    this.#continue()
+  }
+
+  #commit(): void {
+    if (this.#options.acknowledgeEarly) this.#answer()
+    try {
+      this.#connection.db.exec('commit')
+    } catch (error) {
+      this.#notCommitted(error)
+      return
+    }
+    this.#answer()
+    this.#options.onCommit()
+    this.#continue()
+  }
+
+  #answer(): void {
+    const done = this.#done
+    this.#done = []
+    for (const member of done) {
+      if (member.failed) member.reject(translateError(member.outcome, this.#connection.db))
+      else member.resolve(member.outcome)
+    }
+  }
+
+  /** An I/O error here leaves unknown what is on disk; anything else (a full disk, a deferred constraint) left nothing. */
+  #notCommitted(error: unknown): void {
+    if (isIoError(error)) {
+      this.#die(error)
+      return
+    }
+    if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
+    const members = this.#done
+    this.#done = []
+    if (members.length === 1) {
+      const [member] = members
+      member!.reject(translateError(member!.failed ? member!.outcome : error, this.#connection.db))
+    } else {
+      // One of them is why. Each alone, it fails alone.
+      for (const member of members) member.alone = true
+      this.#queue.unshift(members)
+    }
+    this.#continue()
+  }
+
+  #notBegun(error: unknown): void {
+    if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
+    if (isBusy(error)) {
+      this.#state = 'refused'
+      setTimeout(this.#retry, this.#options.busyRetryMillis)
+      return
+    }
+    const translated = translateError(error, this.#connection.db)
+    for (const member of this.#queue.remove(() => true)) member.reject(translated)
+    this.#rest()
+  }
+
+  #retry = (): void => {
+    const now = performance.now()
+    for (const member of this.#queue.remove((waiting) => waiting.deadlineAt <= now)) member.reject(notBegun())
+    this.#schedule()
+  }
+
+  #die(error: unknown): void {
+    this.#state = 'dead'
+    this.#options.onFatal(translateError(error))
+  }
+
+  #continue(): void {
+    if (this.#queue.length > 0) this.#schedule()
+    else this.#rest()
+  }
+
+  #rest(): void {
+    this.#state = 'idle'
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+}
+
+function notBegun(): MonoblocError {
+  return new MonoblocError('database_busy', {
+    detail: 'The write did not begin before its deadline.',
+    headers: { 'Retry-After': '1' },
+  })
+}
+
+export interface WriterOptions {
+  /** Milliseconds since the epoch, for the log. */
+  now: () => number
+  /** How many writes may wait. */
+  maxWaiting: number
+  maxMembers: number
+  maxMillis: number
+  busyRetryMillis: number
+  /** A commit failed and the process must end. */
+  onFatal: (error: unknown) => void
+  /** After each turn, when its members have been answered. */
+  onCommit: () => void
+  /** For the fault campaign, which must see this fail. */
+  acknowledgeEarly: boolean
+}

@@ -1,24 +1,29 @@
 import { type Db, MonoblocError, type Row } from 'monobloc'
 import { z } from 'zod'
 import { Article, endpoint, type models, Tag, User } from './models.ts'
-import { seenBy } from './people.ts'
-import { ArticleShape, ListedShape, text } from './shapes.ts'
+import { Profile, seenBy, text } from './people.ts'
 
 type Data = Db<typeof models, typeof User>
 type Viewer = Row<typeof User> | null
 
 const Draft = z.object({ title: text, description: text, body: text, tagList: z.array(text).optional() })
-const Page = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  offset: z.coerce.number().int().min(0).max(10_000).default(0),
+const whole = z.coerce.number().int()
+const Page = z.object({ limit: whole.min(1).max(100).default(20), offset: whole.min(0).max(10_000).default(0) })
+const word = z.string().optional()
+const Choice = Page.extend({ tag: word, author: word, favorited: word })
+
+export const written = { createdAt: z.iso.datetime(), updatedAt: z.iso.datetime(), author: Profile }
+const Listed = z.object({
+  slug: z.string(),
+  title: z.string(),
+  description: z.string(),
+  tagList: z.array(z.string()),
+  favorited: z.boolean(),
+  favoritesCount: z.int(),
+  ...written,
 })
-const Choice = Page.extend({
-  tag: z.string().optional(),
-  author: z.string().optional(),
-  favorited: z.string().optional(),
-})
-const OneArticle = z.object({ article: ArticleShape })
-const ManyArticles = z.object({ articles: z.array(ListedShape), articlesCount: z.int() })
+const OneArticle = z.object({ article: Listed.extend({ body: z.string() }) })
+const ManyArticles = z.object({ articles: z.array(Listed), articlesCount: z.int() })
 
 const shownTo = (viewer: Viewer) =>
   ({
@@ -27,10 +32,9 @@ const shownTo = (viewer: Viewer) =>
     favorited: { exists: 'favoritedBy', where: { id: viewer?.id ?? null } },
     favoritesCount: { count: 'favoritedBy' },
   }) as const
-const withTagList = <A extends { tags: { name: string }[] }>({ tags, ...article }: A) => ({
-  ...article,
-  tagList: tags.map((tag) => tag.name),
-})
+function withTagList<A extends { tags: { name: string }[] }>({ tags, ...article }: A) {
+  return { ...article, tagList: tags.map((tag) => tag.name) }
+}
 
 export async function articleAt(db: Data, slug: string) {
   const article = await db.first(Article, { where: { slug } })
@@ -51,8 +55,8 @@ async function freeSlug(db: Data, title: string) {
   const slug =
     title
       .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, '-')
-      .replace(/^-|-$/g, '') || 'article'
+      .match(/[\p{L}\p{N}]+/gu)
+      ?.join('-') ?? 'article'
   return (await db.first(Article, { where: { slug } })) ? `${slug}-${crypto.randomUUID().slice(0, 8)}` : slug
 }
 
@@ -62,7 +66,7 @@ async function tagKeys(db: Data, names: string[]) {
   return keys
 }
 
-const list = endpoint('GET /api/articles', {
+export const list = endpoint('GET /api/articles', {
   anyone: true,
   query: Choice,
   returns: ManyArticles,
@@ -74,19 +78,19 @@ const list = endpoint('GET /api/articles', {
   },
 })
 
-const feed = endpoint('GET /api/articles/feed', {
+export const feed = endpoint('GET /api/articles/feed', {
   query: Page,
   returns: ManyArticles,
   handle: ({ query, user, db }) => manyArticles(db, { author: { followers: { some: { id: user.id } } } }, query, user),
 })
 
-const read = endpoint('GET /api/articles/:slug', {
+export const read = endpoint('GET /api/articles/:slug', {
   anyone: true,
   returns: OneArticle,
   handle: async ({ params, user, db }) => oneArticle(db, (await articleAt(db, params.slug)).id, user),
 })
 
-const create = endpoint('POST /api/articles', {
+export const create = endpoint('POST /api/articles', {
   body: z.object({ article: Draft }),
   returns: { 201: OneArticle },
   async handle({ body, user, db }) {
@@ -97,46 +101,33 @@ const create = endpoint('POST /api/articles', {
   },
 })
 
-const update = endpoint('PUT /api/articles/:slug', {
+export const update = endpoint('PUT /api/articles/:slug', {
   body: z.object({ article: Draft.partial() }),
   returns: OneArticle,
   async handle({ params, body, user, db }) {
     const { id, title } = await articleAt(db, params.slug)
     const { tagList, ...content } = body.article
-    const renamed = content.title !== undefined &&
-      content.title !== title && { slug: await freeSlug(db, content.title) }
+    const renamed = (content.title ?? title) !== title && { slug: await freeSlug(db, content.title!) }
     await db.update(Article, id, { ...content, ...renamed, ...(tagList && { tags: await tagKeys(db, tagList) }) })
     return oneArticle(db, id, user)
   },
 })
 
-const remove = endpoint('DELETE /api/articles/:slug', {
+export const remove = endpoint('DELETE /api/articles/:slug', {
   returns: null,
   async handle({ params, db }) {
     await db.delete(Article, (await articleAt(db, params.slug)).id)
   },
 })
 
-const favorite = (
-  route: 'POST /api/articles/:slug/favorite' | 'DELETE /api/articles/:slug/favorite',
-  change: 'add' | 'remove',
-) =>
-  endpoint(route, {
+const favoriting = (method: 'POST' | 'DELETE') =>
+  endpoint(`${method} /api/articles/:slug/favorite`, {
     returns: OneArticle,
     async handle({ params, user, db }) {
       const { id } = await articleAt(db, params.slug)
-      await db.update(User, user.id, { favorites: { [change]: [id] } })
+      await db.update(User, user.id, { favorites: { [method === 'POST' ? 'add' : 'remove']: [id] } })
       return oneArticle(db, id, user)
     },
   })
-
-export const articles = [
-  list,
-  feed,
-  read,
-  create,
-  update,
-  remove,
-  favorite('POST /api/articles/:slug/favorite', 'add'),
-  favorite('DELETE /api/articles/:slug/favorite', 'remove'),
-]
+export const favorite = favoriting('POST')
+export const unfavorite = favoriting('DELETE')

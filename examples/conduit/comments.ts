@@ -1,13 +1,14 @@
 import { MonoblocError } from 'monobloc'
 import { z } from 'zod'
-import { articleAt } from './articles.ts'
+import { articleAt, written } from './articles.ts'
 import { Comment, endpoint, Tag } from './models.ts'
-import { seenBy } from './people.ts'
-import { CommentShape, text } from './shapes.ts'
+import { seenBy, text } from './people.ts'
 
-const list = endpoint('GET /api/articles/:slug/comments', {
+const OneComment = z.object({ id: z.int(), body: z.string(), ...written })
+
+export const list = endpoint('GET /api/articles/:slug/comments', {
   anyone: true,
-  returns: z.object({ comments: z.array(CommentShape) }),
+  returns: z.object({ comments: z.array(OneComment) }),
   async handle({ params, user, db }) {
     const { id } = await articleAt(db, params.slug)
     return {
@@ -20,9 +21,9 @@ const list = endpoint('GET /api/articles/:slug/comments', {
   },
 })
 
-const create = endpoint('POST /api/articles/:slug/comments', {
+export const create = endpoint('POST /api/articles/:slug/comments', {
   body: z.object({ comment: z.object({ body: text }) }),
-  returns: { 201: z.object({ comment: CommentShape }) },
+  returns: { 201: z.object({ comment: OneComment }) },
   async handle({ params, body, user, db }) {
     const article = await articleAt(db, params.slug)
     const { id } = await db.insert(Comment, { ...body.comment, article: article.id, author: user.id })
@@ -30,7 +31,7 @@ const create = endpoint('POST /api/articles/:slug/comments', {
   },
 })
 
-const remove = endpoint('DELETE /api/articles/:slug/comments/:id', {
+export const remove = endpoint('DELETE /api/articles/:slug/comments/:id', {
   params: z.object({ slug: z.string(), id: z.coerce.number().int() }),
   returns: null,
   async handle({ params, db }) {
@@ -41,7 +42,7 @@ const remove = endpoint('DELETE /api/articles/:slug/comments/:id', {
   },
 })
 
-const tags = endpoint('GET /api/tags', {
+export const tags = endpoint('GET /api/tags', {
   anyone: true,
   returns: z.object({ tags: z.array(z.string()) }),
   async handle({ db }) {
@@ -49,5 +50,3 @@ const tags = endpoint('GET /api/tags', {
     return { tags: used.map((tag) => tag.name) }
   },
 })
-
-export const comments = [list, create, remove, tags]

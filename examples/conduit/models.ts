@@ -7,6 +7,7 @@ export const User = model('user', {
   password: t.text().writeOnly(), // its hash
   bio: t.text().nullable(),
   image: t.text().nullable(),
+  // Getters, because users refer to users, and to articles that refer to users.
   get following() {
     return t.manyToMany(User, { inverse: 'followers' })
   },
@@ -17,6 +18,8 @@ export const User = model('user', {
 
 export const Tag = model('tag', { id: t.id(), name: t.text().min(1).unique() })
 
+const times = { createdAt: t.createdAt(), updatedAt: t.updatedAt() }
+
 export const Article = model(
   'article',
   {
@@ -25,21 +28,11 @@ export const Article = model(
     title: t.text().min(1),
     description: t.text().min(1),
     body: t.text().min(1),
-    get author() {
-      return t.ref(User, { inverse: 'articles' }).onDelete('cascade')
-    },
-    get tags() {
-      return t.manyToMany(Tag, { inverse: 'articles' })
-    },
-    createdAt: t.createdAt(),
-    updatedAt: t.updatedAt(),
+    author: t.ref(User, { inverse: 'articles' }).onDelete('cascade'),
+    tags: t.manyToMany(Tag, { inverse: 'articles' }),
+    ...times,
   },
-  {
-    indexes: [
-      ['createdAt', 'id'],
-      ['author', 'createdAt', 'id'],
-    ],
-  },
+  { indexes: [{ fields: ['createdAt', 'id'] }, { fields: ['author', 'createdAt', 'id'] }] },
 )
 
 export const Comment = model(
@@ -47,14 +40,9 @@ export const Comment = model(
   {
     id: t.serial(),
     body: t.text().min(1),
-    get author() {
-      return t.ref(User).onDelete('cascade')
-    },
-    get article() {
-      return t.ref(Article, { inverse: 'comments' }).onDelete('cascade')
-    },
-    createdAt: t.createdAt(),
-    updatedAt: t.updatedAt(),
+    author: t.ref(User).onDelete('cascade'),
+    article: t.ref(Article, { inverse: 'comments' }).onDelete('cascade'),
+    ...times,
   },
   { indexes: [['article', 'id']] },
 )
@@ -64,11 +52,6 @@ export const { policy, endpoint } = define({ models, user: User })
 
 policy(User, { anyone: { read: true, create: true }, update: ({ user }) => ({ id: user.id }) })
 policy(Tag, { anyone: { read: true }, create: true })
-for (const written of [Article, Comment] as const) {
-  policy(written, {
-    anyone: { read: true },
-    create: ({ user }) => ({ author: user.id }),
-    update: ({ user }) => ({ author: user.id }),
-    delete: ({ user }) => ({ author: user.id }),
-  })
-}
+const own = ({ user }: { user: { id: string } }) => ({ author: user.id })
+policy(Article, { anyone: { read: true }, create: own, update: own, delete: own })
+policy(Comment, { anyone: { read: true }, create: own, delete: own })

@@ -1,20 +1,20 @@
 import { type Auth, type Db, MonoblocError, password, type Row } from 'monobloc'
 import { z } from 'zod'
 import { endpoint, type models, User } from './models.ts'
-import { AccountShape, ProfileShape, text } from './shapes.ts'
 
 type Viewer = Row<typeof User> | null
 
+export const text = z.string().trim().min(1, "can't be blank")
 /** An empty text says the same as null. */
-const optional = z
-  .string()
-  .nullable()
-  .transform((value) => value || null)
+const optional = z.preprocess((value) => (value === '' ? null : value), z.string().nullable())
 const secret = z.string().min(1, "can't be blank").min(8, 'is too short (minimum is 8 characters)')
 const Registration = z.object({ username: text, email: text.pipe(z.email('is invalid')), password: secret })
 const Changes = Registration.extend({ bio: optional, image: optional }).partial()
-const Account = z.object({ user: AccountShape })
-const OneProfile = z.object({ profile: ProfileShape })
+
+const shown = { username: z.string(), bio: z.string().nullable(), image: z.string().nullable() }
+export const Profile = z.object({ ...shown, following: z.boolean() })
+const OneProfile = z.object({ profile: Profile })
+const Account = z.object({ user: z.object({ ...shown, email: z.string(), token: z.string() }) })
 
 /** What somebody sees of a person beside the person's own fields. */
 export const seenBy = (viewer: Viewer) =>
@@ -28,7 +28,7 @@ async function profileOf(db: Db<typeof models, typeof User>, username: string, v
   return { profile }
 }
 
-const register = endpoint('POST /api/users', {
+export const register = endpoint('POST /api/users', {
   anyone: true,
   body: z.object({ user: Registration }),
   returns: { 201: Account },
@@ -37,7 +37,7 @@ const register = endpoint('POST /api/users', {
     account(await db.insert(User, { ...body.user, password: prepared }), auth),
 })
 
-const login = endpoint('POST /api/users/login', {
+export const login = endpoint('POST /api/users/login', {
   anyone: true,
   transaction: 'read',
   body: z.object({ user: z.object({ email: text, password: text }) }),
@@ -50,9 +50,9 @@ const login = endpoint('POST /api/users/login', {
   handle: async ({ prepared, db, auth }) => account(await db.get(User, prepared), auth),
 })
 
-const current = endpoint('GET /api/user', { returns: Account, handle: ({ user, auth }) => account(user, auth) })
+export const current = endpoint('GET /api/user', { returns: Account, handle: ({ user, auth }) => account(user, auth) })
 
-const change = endpoint('PUT /api/user', {
+export const change = endpoint('PUT /api/user', {
   body: z.object({ user: Changes }),
   returns: Account,
   prepare: async ({ body }) =>
@@ -61,31 +61,20 @@ const change = endpoint('PUT /api/user', {
     account(await db.update(User, user.id, { ...body.user, ...prepared }), auth),
 })
 
-const profile = endpoint('GET /api/profiles/:username', {
+export const profile = endpoint('GET /api/profiles/:username', {
   anyone: true,
   returns: OneProfile,
   handle: ({ params, user, db }) => profileOf(db, params.username, user),
 })
 
-const follow = (
-  route: 'POST /api/profiles/:username/follow' | 'DELETE /api/profiles/:username/follow',
-  change: 'add' | 'remove',
-) =>
-  endpoint(route, {
+const following = (method: 'POST' | 'DELETE') =>
+  endpoint(`${method} /api/profiles/:username/follow`, {
     returns: OneProfile,
     async handle({ params, user, db }) {
       const { id } = (await profileOf(db, params.username, user)).profile
-      await db.update(User, user.id, { following: { [change]: [id] } })
+      await db.update(User, user.id, { following: { [method === 'POST' ? 'add' : 'remove']: [id] } })
       return profileOf(db, params.username, user)
     },
   })
-
-export const people = [
-  register,
-  login,
-  current,
-  change,
-  profile,
-  follow('POST /api/profiles/:username/follow', 'add'),
-  follow('DELETE /api/profiles/:username/follow', 'remove'),
-]
+export const follow = following('POST')
+export const unfollow = following('DELETE')

@@ -72,7 +72,7 @@ function readMember(
   if (name === 'and' || name === 'or' || name === 'not') return readGroup(reading, model, name, value, path, level)
   const relation = reading.schema.relation(model, name)
   const field = model.fields.get(name) as Field | undefined
-  if (isHidden(reading, relation, field)) {
+  if (isHidden(reading.secret, relation, field)) {
     reading.violate(path, 'unknown_field', unknownMessage(reading, model, name))
     return nothing
   }
@@ -91,10 +91,10 @@ function readMember(
 }
 
 /** Unknown, computed, or write-only: none of them can be told from the others. */
-function isHidden(reading: Reading, relation: Relation | undefined, field: Field | undefined): boolean {
+function isHidden(secret: boolean, relation: Relation | undefined, field: Field | undefined): boolean {
   if (!relation && !field) return true
   if (field?.kind === 'virtual') return true
-  if (reading.secret) return false
+  if (secret) return false
   if (field?.options.writeOnly) return true
   return relation !== undefined && !isOwn(relation) && isWriteOnlyInverse(relation)
 }
@@ -105,12 +105,14 @@ function isWriteOnlyInverse(relation: Relation): boolean {
 
 function unknownMessage(reading: Reading, model: AnyModel, name: string): string {
   if (name === 'search') return 'must stand at the top level of a query, beside its filter'
-  const allowed = new Set([...(model.fields as Map<string, Field>).keys(), ...reading.schema.relations(model).keys()])
-  for (const candidate of allowed) {
-    if (isHidden(reading, reading.schema.relation(model, candidate), model.fields.get(candidate)))
-      allowed.delete(candidate)
-  }
+  const allowed = filterableNames(reading.schema, model, reading.secret)
   return `is not a field of ${model.name}; allowed: ${listed([...allowed, ...groupOperators])}`
+}
+
+/** The fields and relations that a filter of a model may name. */
+export function filterableNames(schema: Schema, model: AnyModel, secret = false): string[] {
+  const names = new Set([...(model.fields as Map<string, Field>).keys(), ...schema.relations(model).keys()])
+  return [...names].filter((name) => !isHidden(secret, schema.relation(model, name), model.fields.get(name)))
 }
 
 function readGroup(

@@ -1,6 +1,37 @@
-export { type Automatic, type Generated, type Plain, t, type ToMany, type ToOne } from './builder.ts'
+export { type Automatic, type Generated, type Plain, type ToMany, type ToOne, t } from './builder.ts'
 export { decimalText, decimalUnits } from './decimal.ts'
-export { Field, type FieldKind, type FieldOptions, type FieldSpec, type OnDelete, numberKinds, textKinds } from './field.ts'
+export {
+  Field,
+  type FieldKind,
+  type FieldOptions,
+  type FieldSpec,
+  numberKinds,
+  type OnDelete,
+  textKinds,
+} from './field.ts'
+export {
+  allOf,
+  anyOf,
+  type Comparison,
+  type Condition,
+  everything,
+  type FilterReach,
+  type JsonPath,
+  type JsonTest,
+  nothing,
+  notThat,
+  type OrderOperator,
+  reachOf,
+  type TextOperator,
+} from './filter-condition.ts'
+export { compileMatcher, type MatchedRow, type Matcher, matches, type RelatedRows } from './filter-match.ts'
+export { type FilterOptions, parseFilter, takeSearch } from './filter-parse.ts'
+export { parseJsonPath } from './filter-path.ts'
+export { parseQueryFilter, type QueryFilterOptions, reservedParameters } from './filter-query.ts'
+export { compareText, textAfterPrefix } from './filter-text.ts'
+export type * from './filter-types.ts'
+export { type Comparable, comparableReader, expectedValue, filterValue } from './filter-value.ts'
+export { foldCase } from './fold.ts'
 export { describeAs, jsonSchemaOf } from './json-schema.ts'
 export type { ColumnType, JsonSchema, Kind } from './kind.ts'
 export { codePointLength, isStorableText } from './kind-text.ts'
@@ -13,24 +44,3 @@ export { type ColumnSpec, type IndexSpec, isStored, type ReferenceSpec, type Tab
 export type * from './types.ts'
 export { uuidv7 } from './uuid.ts'
 export { violationsOf } from './violations.ts'
-export {
-  type Comparison,
-  type Condition,
-  type FilterReach,
-  type JsonPath,
-  type JsonTest,
-  type OrderOperator,
-  type TextOperator,
-  allOf,
-  anyOf,
-  everything,
-  notThat,
-  nothing,
-  reachOf,
-} from './filter-condition.ts'
-export { compileMatcher, type MatchedRow, type Matcher, matches, type RelatedRows } from './filter-match.ts'
-export { type FilterOptions, parseFilter, takeSearch } from './filter-parse.ts'
-export { parseJsonPath } from './filter-path.ts'
-export { compareText, textAfterPrefix } from './filter-text.ts'
-export { foldCase } from './fold.ts'
-export type * from './filter-types.ts'

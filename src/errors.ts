@@ -34,6 +34,11 @@ export const errorTable = {
     message: 'The query string is not understood.',
     remedy: 'Use the fields, operators and parameters that the violations list.',
   },
+  invalid_params: {
+    status: 400,
+    message: 'The address is not understood.',
+    remedy: 'Correct the parts of the path that the violations list.',
+  },
   invalid_filter: {
     status: 400,
     message: 'The filter is not understood.',
@@ -79,6 +84,11 @@ export const errorTable = {
     message: 'None of the acceptable media types can be produced.',
     remedy: 'Accept application/json.',
   },
+  request_timeout: {
+    status: 408,
+    message: 'The request took too long to arrive.',
+    remedy: 'Send the whole request again, sooner.',
+  },
   conflict: {
     status: 409,
     message: 'This conflicts with the current state.',
@@ -103,6 +113,11 @@ export const errorTable = {
     status: 409,
     message: 'A request with this Idempotency-Key began and its outcome is not known.',
     remedy: 'Find out what it did, then resolve the key or wait until its lifetime ends.',
+  },
+  position_pruned: {
+    status: 410,
+    message: 'The log no longer reaches back that far.',
+    remedy: 'Read the current state, then follow the log from its newest position.',
   },
   precondition_failed: {
     status: 412,
@@ -205,6 +220,11 @@ export const errorTable = {
     message: 'Something went wrong on our side.',
     remedy: 'The database refused a statement: see the log for its words.',
   },
+  database_corrupt: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'The file of the database is damaged or is no database: restore a backup, and check the disk.',
+  },
   undefined_in_filter: {
     status: 500,
     message: 'Something went wrong on our side.',
@@ -219,6 +239,16 @@ export const errorTable = {
     status: 500,
     message: 'The configuration is not valid.',
     remedy: 'Correct every problem that is listed; the process exits with 78.',
+  },
+  listen_refused: {
+    status: 500,
+    message: 'The server may not listen where it was told to.',
+    remedy: 'Choose another PORT or HOST; the process exits with 78.',
+  },
+  port_taken: {
+    status: 500,
+    message: 'The port is taken.',
+    remedy: 'Choose another PORT, or end the program that has it; the process exits with 69.',
   },
   schema_differs: {
     status: 500,

@@ -26,4 +26,6 @@ export interface Answer {
   body: AnswerBody
   /** The entity tag without its quotes; null for an answer that has none. */
   tag: string | null
+  /** Stored for an `Idempotency-Key` and given again. */
+  replayed?: boolean
 }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Logger } from '../observe/index.ts'
 import type { AnyModel, InferInput, InferOutput, Row, StandardSchemaV1 } from '../schema/index.ts'
 import type { JsonText } from './answer.ts'
-import type { HttpLog, MaybePromise } from './host.ts'
+import type { MaybePromise } from './host.ts'
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY'
 
@@ -89,7 +90,7 @@ export type Context<Tools, User, Params, Query, Body> = Tools & {
   headers: IncomingHttpHeaders
   request: RequestFacts
   reply: Reply
-  log: HttpLog
+  log: Logger
   /** Aborted when the client has gone or the deadline has passed. */
   signal: AbortSignal
 }
@@ -116,8 +117,6 @@ export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, A
   bodyLimit?: number
   /** Whether `Idempotency-Key` is honoured. Default: for POST. */
   idempotency?: boolean
-  /** Needs an `If-None-Match` or `If-Match`, else 428. Default: no. */
-  requireMatch?: boolean
   summary?: string
   description?: string
   /** Default: the first segment of the path. */

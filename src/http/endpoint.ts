@@ -22,6 +22,8 @@ export interface Endpoint<Route extends string = string, P = any, Q = any, B = a
   readonly route: Route
   readonly method: Method
   readonly path: string
+  /** Media types of the body. Default: JSON. */
+  readonly accepts?: readonly string[]
   readonly options: AnyEndpointOptions & { params?: P; query?: Q; body?: B; returns?: R }
 }
 

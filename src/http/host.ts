@@ -37,6 +37,8 @@ export interface Unit<User = unknown> {
 /** What the work is given; everything in it becomes part of the handler's context. */
 export interface UnitScope {
   db: unknown
+  /** The user as this unit of work sees them, where it looked again. */
+  user?: unknown
 }
 
 /**
@@ -65,11 +67,4 @@ export interface HttpHost<User = unknown> {
   prepare: (unit: Unit<User>, work: (scope: UnitScope) => MaybePromise<unknown>) => MaybePromise<unknown>
   /** Members of every handler's context besides `db`: `auth`, and what later rooms add. */
   tools?: Record<string, unknown>
-}
-
-/** Where log lines go: pino, or anything that takes fields and a message. */
-export interface HttpLog {
-  info: (fields: Record<string, unknown>, message: string) => void
-  warn: (fields: Record<string, unknown>, message: string) => void
-  error: (fields: Record<string, unknown>, message: string) => void
 }

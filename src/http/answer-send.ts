@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { MonoblocError } from '../errors.ts'
+import type { Answer, AnswerBody } from './answer.ts'
+import { contentTag, isOtherThanAsked, isUnchanged } from './conditional.ts'
+import type { Exchange } from './exchange.ts'
+import { jsonType, problemType } from './media-type.ts'
+import { asMonoblocError, errorFields, type Problem, problemOf } from './problem.ts'
+import { requestDone, requestFailed } from './request-log.ts'
+
+/** Sends a finished answer: adds what every answer carries, and holds a safe request to its conditions. */
+export function sendAnswer(exchange: Exchange, answer: Answer): void {
+  const { app, request, route } = exchange
+  const { status, body } = answer
+  const fields = answer.headers.slice()
+  let { tag } = answer
+  if (route?.safe && status === 200) {
+    const own = fields.indexOf('etag')
+    if (own >= 0) tag = fields[own + 1]!.replace(/^(?:W\/)?"(.*)"$/, '$1')
+    else if (body !== null && !(body instanceof Readable)) tag ??= contentTag(body)
+    if (tag !== null && own < 0) fields.push('etag', `"${tag}"`)
+    if (!fields.includes('cache-control')) fields.push('cache-control', app.cacheControl)
+    if (tag !== null && isUnchanged(request.headers, tag)) {
+      if (body instanceof Readable) body.destroy()
+      write(exchange, 304, withoutContentType(fields), null)
+      return
+    }
+    if (isOtherThanAsked(request.headers, tag)) throw new MonoblocError('precondition_failed')
+  } else if (tag !== null) fields.push('etag', `"${tag}"`)
+  if (answer.replayed) fields.push('idempotency-replayed', 'true')
+  write(exchange, status, fields, body)
+}
+
+/** Sends an error as problem details, or as the app's own form of it. */
+export function sendProblem(exchange: Exchange, thrown: unknown): void {
+  const { app } = exchange
+  const error = asMonoblocError(thrown)
+  const problem = problemOf(error, exchange.id, app.expose)
+  const fields = errorFields(error)
+  const mapped = mappedForm(exchange, problem, thrown)
+  const status = mapped?.status ?? problem.status
+  for (const [name, value] of Object.entries(mapped?.headers ?? {})) fields.push(name.toLowerCase(), value)
+  fields.push('content-type', mapped ? jsonType : problemType, 'cache-control', 'no-store')
+  write(exchange, status, fields, JSON.stringify(mapped ? mapped.body : problem), error)
+}
+
+function mappedForm(exchange: Exchange, problem: Problem, thrown: unknown) {
+  try {
+    return exchange.app.errors?.(problem, thrown)
+  } catch (cause) {
+    exchange.app.log.error('The errors option of the backend threw', { request: exchange.id, error: cause })
+    return undefined
+  }
+}
+
+function write(exchange: Exchange, status: number, fields: string[], body: AnswerBody, error?: MonoblocError): void {
+  const { app, request, response, trace } = exchange
+  fields.push('x-content-type-options', 'nosniff', 'x-request-id', exchange.id)
+  if (trace) fields.push('traceparent', trace.traceparent)
+  if (app.draining) fields.push('connection', 'close')
+  let bytes: number | null = 0
+  if (body instanceof Readable) {
+    bytes = null
+    response.writeHead(status, fields)
+    if (request.method === 'HEAD') {
+      body.destroy()
+      response.end()
+    } else
+      pipeline(body, response).catch((cause) =>
+        app.log.warn('A streamed answer broke off', { request: exchange.id, error: cause }),
+      )
+  } else {
+    if (body !== null) {
+      bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+      fields.push('content-length', String(bytes))
+    }
+    response.writeHead(status, fields)
+    if (body === null) response.end()
+    else response.end(body)
+  }
+  note(exchange, status, bytes, error)
+}
+
+function note(exchange: Exchange, status: number, bytes: number | null, error: MonoblocError | undefined): void {
+  const { app, request, route } = exchange
+  const path = route?.path ?? null
+  if (error && error.status >= 500 && app.diagnostics.on(requestFailed)) {
+    app.diagnostics.emit(requestFailed, {
+      request: exchange.id,
+      method: request.method!,
+      route: path,
+      code: error.code,
+      error,
+    })
+  }
+  if (!app.diagnostics.on(requestDone)) return
+  app.diagnostics.emit(requestDone, {
+    request: exchange.id,
+    method: request.method!,
+    route: path,
+    url: request.url!,
+    status,
+    duration: Math.round((performance.now() - exchange.startedAt) * 1000) / 1000,
+    bytes: request.method === 'HEAD' ? 0 : bytes,
+    address: request.socket.remoteAddress,
+    ...(error && { code: error.code }),
+    ...(exchange.trace && { trace: exchange.trace.id }),
+  })
+}
+
+// A 304 has no content to describe (RFC 9110, 15.4.5).
+function withoutContentType(fields: string[]): string[] {
+  const at = fields.indexOf('content-type')
+  if (at >= 0) fields.splice(at, 2)
+  return fields
+}

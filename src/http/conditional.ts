@@ -1,0 +1,45 @@
+import { hash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import { MonoblocError } from '../errors.ts'
+
+/** An entity tag by content, without its quotes: 132 bits of SHA-256, so that two contents never share one. */
+export function contentTag(body: string | Uint8Array): string {
+  return hash('sha256', body, 'base64url').slice(0, 22)
+}
+
+/** Whether a list of entity tags (RFC 9110, 8.8.3) names this one. `*` names any. Weak tags count as `weak` says. */
+export function namesTag(list: string, tag: string, weak: boolean): boolean {
+  if (list === `"${tag}"`) return true
+  if (list.trim() === '*') return true
+  for (const [, prefix, opaque] of list.matchAll(/(W\/)?"([^"]*)"/g)) {
+    if (opaque === tag && (weak || prefix === undefined)) return true
+  }
+  return false
+}
+
+/** Whether what the client has is what it would get: 304 for GET and HEAD (RFC 9110, 13.1.2). */
+export function isUnchanged(headers: IncomingHttpHeaders, tag: string): boolean {
+  const known = headers['if-none-match']
+  return known !== undefined && namesTag(known, tag, true)
+}
+
+/** Whether the client asked for a state that this is not (RFC 9110, 13.1.1). */
+export function isOtherThanAsked(headers: IncomingHttpHeaders, tag: string | null): boolean {
+  const asked = headers['if-match']
+  return asked !== undefined && (tag === null || !namesTag(asked, tag, false))
+}
+
+/**
+ * Holds a change to what the client says it is based on.
+ *
+ * @param tag the entity tag of what is there now, without quotes; null when nothing is
+ * @param required whether the client must say it
+ * @throws MonoblocError `precondition_failed` (412), `precondition_required` (428)
+ */
+export function checkPrecondition(headers: IncomingHttpHeaders, tag: string | null, required: boolean): void {
+  const without = headers['if-none-match']
+  if (headers['if-match'] === undefined && without === undefined && required)
+    throw new MonoblocError('precondition_required')
+  const taken = without !== undefined && tag !== null && namesTag(without, tag, true)
+  if (taken || isOtherThanAsked(headers, tag)) throw new MonoblocError('precondition_failed')
+}

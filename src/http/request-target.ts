@@ -1,0 +1,76 @@
+import { MonoblocError, type Violation } from '../errors.ts'
+
+/** A query string by name: text, or a list where a name repeats. Without a prototype, so that any name is just a name. */
+export type QueryValues = Record<string, string | string[]>
+
+/** The path of a request target in origin form or absolute form (RFC 9112, 3.2), without query. */
+export function pathOf(target: string): string {
+  const path = target.charCodeAt(0) === 47 ? target : withoutAuthority(target)
+  const end = path.indexOf('?')
+  return end < 0 ? path : path.slice(0, end)
+}
+
+function withoutAuthority(target: string): string {
+  if (target === '*') return target
+  const parts = /^https?:\/\/[^/?#]*(.*)$/i.exec(target)
+  if (!parts) throw new MonoblocError('malformed_request', { detail: 'The request target is no path.' })
+  return parts[1]!.startsWith('/') ? parts[1]! : `/${parts[1]}`
+}
+
+/** What follows the first `?`; empty without one. */
+export function queryTextOf(target: string): string {
+  const start = target.indexOf('?')
+  return start < 0 ? '' : target.slice(start + 1)
+}
+
+/** Decodes one segment of a path. @throws MonoblocError `malformed_request` when its percent-encoding is no UTF-8 */
+export function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new MonoblocError('malformed_request', { detail: 'The percent-encoding of the path is not valid UTF-8.' })
+  }
+}
+
+/**
+ * Reads a query string as forms write it (`+` is a space).
+ *
+ * @throws MonoblocError `invalid_query` for percent-encoding that is no UTF-8, and for more parameters than `most`
+ */
+export function parseQuery(text: string, most: number): QueryValues {
+  const values: QueryValues = Object.create(null)
+  if (text === '') return values
+  const parts = text.split('&', most + 1)
+  if (parts.length > most)
+    throw invalid({ path: ['query'], code: 'too_many', message: `must have at most ${most} parameters` })
+  for (const part of parts) {
+    if (part === '') continue
+    const equals = part.indexOf('=')
+    const name = decodePart(equals < 0 ? part : part.slice(0, equals))
+    const value = equals < 0 ? '' : decodePart(part.slice(equals + 1))
+    const before = values[name]
+    if (before === undefined) values[name] = value
+    else if (typeof before === 'string') values[name] = [before, value]
+    else before.push(value)
+  }
+  return values
+}
+
+function decodePart(part: string): string {
+  const text = part.includes('+') ? part.replaceAll('+', ' ') : part
+  if (!text.includes('%')) return text
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw invalid({
+      path: ['query', part.slice(0, 100)],
+      code: 'invalid_encoding',
+      message: 'must be percent-encoded UTF-8',
+    })
+  }
+}
+
+function invalid(violation: Violation): MonoblocError {
+  return new MonoblocError('invalid_query', { violations: [violation] })
+}

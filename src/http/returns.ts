@@ -1,0 +1,128 @@
+import { Readable } from 'node:stream'
+import { MonoblocError } from '../errors.ts'
+import { type AnyModel, type JsonSchema, jsonSchemaOf, Model, type StandardSchemaV1 } from '../schema/index.ts'
+import { type Answer, type AnswerBody, JsonText } from './answer.ts'
+import type { Returned, Returns } from './endpoint-types.ts'
+import { jsonType } from './media-type.ts'
+import { rowSchema } from './model-schema.ts'
+import type { ReplyState } from './reply.ts'
+import { compileSerialiser, type Serialise } from './serialise.ts'
+
+/** What one status answers with. `model` is the one whose rows it is, `list` whether it is many of them. */
+export interface ReturnedShape {
+  schema: JsonSchema | null
+  model: AnyModel | undefined
+  list: boolean
+}
+
+/** `returns`, made into a function from what a handler returned to what leaves. */
+export class CompiledReturns {
+  /** Undefined where any JSON may leave. */
+  readonly shapes: ReadonlyMap<number, ReturnedShape> | undefined
+  readonly #serialisers = new Map<number, Serialise | null>()
+  readonly #usual: number
+
+  /** @throws MonoblocError `definition_invalid` for a schema that can't be described as JSON Schema */
+  constructor(returns: Returns | undefined) {
+    this.shapes = returns === undefined ? undefined : shapesOf(returns)
+    for (const [status, { schema }] of this.shapes ?? []) {
+      this.#serialisers.set(status, schema && compileSerialiser(schema))
+    }
+    const successes = [...this.#serialisers.keys()].filter((status) => status < 300).sort((a, b) => a - b)
+    this.#usual = successes[0] ?? 200
+  }
+
+  /** @throws MonoblocError `response_invalid` for a value that the declared answer does not describe */
+  answer(value: unknown, reply: ReplyState | undefined): Answer {
+    if (this.shapes === undefined) return openAnswer(value, reply)
+    const given = reply?.code || (value === undefined && this.#serialisers.get(204) === null ? 204 : this.#usual)
+    const serialise = this.#serialisers.get(given)
+    if (serialise === undefined)
+      throw new MonoblocError('response_invalid', {
+        detail: `The handler answered ${given}, which is not in its returns.`,
+      })
+    const headers = reply?.fields
+    if (serialise === null) {
+      if (value !== undefined && value !== null)
+        throw new MonoblocError('response_invalid', {
+          detail: `The handler answered ${given} with a value; its returns says null.`,
+        })
+      return { status: given, headers: headers ?? [], body: null, tag: null }
+    }
+    const body = value instanceof JsonText ? value.text : serialise(value)
+    return jsonAnswer(given, headers, body, value instanceof JsonText ? value.tag : undefined)
+  }
+}
+
+// The header of most answers; shared, so never changed.
+const onlyJson = ['content-type', jsonType]
+
+export function jsonAnswer(
+  status: number,
+  fields: string[] | undefined,
+  body: string,
+  tag: string | undefined,
+): Answer {
+  return { status, headers: fields ? ['content-type', jsonType, ...fields] : onlyJson, body, tag: tag ?? null }
+}
+
+/** Without `returns`: text, bytes and streams under the type that the handler said, anything else as JSON. */
+function openAnswer(value: unknown, reply: ReplyState | undefined): Answer {
+  const status = reply?.code || (value === undefined ? 204 : 200)
+  if (value === undefined || status === 204 || status === 304)
+    return { status, headers: reply?.fields ?? [], body: null, tag: null }
+  const type = reply?.get('content-type')
+  const isBytes = value instanceof Uint8Array || value instanceof Readable
+  if (isBytes || (typeof value === 'string' && type !== undefined && !/[/+]json\b/.test(type))) {
+    const fields = reply?.fields ?? []
+    return {
+      status,
+      headers: type === undefined ? ['content-type', 'application/octet-stream', ...fields] : fields,
+      body: value as AnswerBody,
+      tag: null,
+    }
+  }
+  if (value instanceof JsonText)
+    return { ...jsonAnswer(status, reply?.fields, value.text, value.tag), ...(type && { headers: reply!.fields! }) }
+  let body: string | undefined
+  try {
+    body = JSON.stringify(value)
+  } catch (cause) {
+    throw new MonoblocError('response_invalid', { detail: 'The handler returned what JSON can not hold.', cause })
+  }
+  if (body === undefined)
+    throw new MonoblocError('response_invalid', { detail: `The handler returned a ${typeof value}.` })
+  return type === undefined
+    ? jsonAnswer(status, reply?.fields, body, undefined)
+    : { status, headers: reply!.fields!, body, tag: null }
+}
+
+function shapesOf(returns: Returns): Map<number, ReturnedShape> {
+  if (isReturned(returns)) return new Map([[returns === null ? 204 : 200, shapeOf(returns)]])
+  const shapes = new Map<number, ReturnedShape>()
+  for (const [status, returned] of Object.entries(returns)) {
+    if (!/^[2-5]\d\d$/.test(status) || !isReturned(returned)) {
+      throw new MonoblocError('definition_invalid', {
+        detail: `returns: ${status} must be a status from 200 to 599 with a model, a schema, [either] or null.`,
+      })
+    }
+    shapes.set(Number(status), shapeOf(returned))
+  }
+  return shapes
+}
+
+function isReturned(returns: unknown): returns is Returned {
+  if (returns === null || returns instanceof Model) return true
+  if (Array.isArray(returns)) return returns.length === 1 && returns[0] !== null && isReturned(returns[0])
+  return typeof returns === 'object' && '~standard' in returns
+}
+
+function shapeOf(returned: Returned): ReturnedShape {
+  if (returned === null) return { schema: null, model: undefined, list: false }
+  if (Array.isArray(returned)) {
+    const one = shapeOf(returned[0])
+    return { ...one, schema: { type: 'array', items: one.schema }, list: true }
+  }
+  if (returned instanceof Model) return { schema: rowSchema(returned), model: returned, list: false }
+  return { schema: jsonSchemaOf(returned as StandardSchemaV1, 'output'), model: undefined, list: false }
+}

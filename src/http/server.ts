@@ -1,0 +1,177 @@
+import http from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type ErrorCode, MonoblocError } from '../errors.ts'
+import { Diagnostics, type Logger, nextRequestId, silentLogger } from '../observe/index.ts'
+import { HttpApp } from './app.ts'
+import type { Endpoint } from './endpoint.ts'
+import { Exchange } from './exchange.ts'
+import type { HttpHost } from './host.ts'
+import { defaultLimits, type HttpLimits } from './limits.ts'
+import { problemType } from './media-type.ts'
+import { type ErrorMapper, problemOf } from './problem.ts'
+import { requestUnread } from './request-log.ts'
+
+export interface HttpServerOptions {
+  limits?: Partial<HttpLimits>
+  log?: Logger
+  diagnostics?: Diagnostics
+  /** An app's own form of errors. */
+  errors?: ErrorMapper
+  /** Problems of 500 and more show their cause. Default: no. */
+  development?: boolean
+  /** Registers Fastify plugins, whose onRequest hooks then run before every request, and routes of Fastify's own. */
+  extend?: (fastify: FastifyInstance) => void | Promise<void>
+}
+
+export interface HttpServer {
+  readonly fastify: FastifyInstance
+  /** Listens. Port 0 is any free one. Resolves to the address. */
+  listen(options: { port: number; host?: string }): Promise<{ port: number; host: string; url: string }>
+  /** Stops accepting, closes idle connections, and resolves when the last request is answered. May be called twice. */
+  close(): Promise<void>
+  /** Ends every connection at once, for what `close` waits for too long. */
+  closeConnections(): void
+  /** Answers one request of another server, as Express or a test has it. */
+  handle(request: http.IncomingMessage, response: http.ServerResponse): void
+  /** Every route: method and declared path. */
+  routes(): { method: string; path: string; endpoint: Endpoint }[]
+}
+
+/**
+ * The HTTP server of a backend, on Fastify: it owns the socket, the lifecycle and the plugins. Requests go straight from
+ * Node to our own pipeline; only where `extend` puts plugins in front do they pass through Fastify first. Either way the
+ * same pipeline with the same router answers them.
+ *
+ * @throws MonoblocError `definition_invalid` for routes that are declared twice or can't be served
+ */
+export function createHttpServer({
+  routes,
+  host,
+  options = {},
+}: {
+  routes: readonly Endpoint[]
+  host: HttpHost<any>
+  options?: HttpServerOptions
+}): HttpServer {
+  const limits = { ...defaultLimits, ...options.limits }
+  const app = new HttpApp({
+    host,
+    limits,
+    log: options.log ?? silentLogger,
+    diagnostics: options.diagnostics ?? new Diagnostics(),
+    errors: options.errors,
+    expose: options.development ?? false,
+  })
+  for (const endpoint of routes) app.add(endpoint)
+  const handle = (request: http.IncomingMessage, response: http.ServerResponse): void =>
+    new Exchange(app, request, response).start()
+  const servers: http.Server[] = []
+  const fastify = Fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: limits.target },
+    // Fastify would answer these itself, in its own form.
+    frameworkErrors: (_error, request, reply) => {
+      reply.hijack()
+      handle(request.raw, reply.raw)
+    },
+    serverFactory(throughFastify) {
+      const server = listenerFor(app, options.extend ? throughFastify : handle)
+      servers.push(server)
+      return server
+    },
+  }) as unknown as FastifyInstance
+  if (options.extend) mount(fastify, options.extend, app)
+  return {
+    fastify,
+    async listen({ port, host: name = '127.0.0.1' }) {
+      await fastify.listen({ port, host: name })
+      const address = fastify.server.address() as AddressInfo
+      const shown = name === '0.0.0.0' || name === '::' ? 'localhost' : name.includes(':') ? `[${name}]` : name
+      return { port: address.port, host: address.address, url: `http://${shown}:${address.port}` }
+    },
+    async close() {
+      app.draining = true
+      await fastify.close()
+    },
+    closeConnections() {
+      for (const server of servers) server.closeAllConnections()
+    },
+    handle,
+    routes: () => app.tree.all.map(({ method, path, value }) => ({ method, path, endpoint: value.endpoint })),
+  }
+}
+
+/** Puts our pipeline behind Fastify's hooks: what no route of a plugin takes is ours, before Fastify reads the body. */
+function mount(fastify: FastifyInstance, extend: NonNullable<HttpServerOptions['extend']>, app: HttpApp): void {
+  fastify.addHttpMethod('QUERY', { hasBody: true })
+  fastify.setErrorHandler((error, request, reply) => takeOver(app, request, reply).fail(error))
+  fastify.register(async () => {
+    await extend(fastify)
+    fastify.route({
+      method: [...fastify.supportedMethods],
+      url: '*',
+      onRequest: (request, reply) => takeOver(app, request, reply).start(),
+      handler() {},
+    })
+  })
+}
+
+/** The request, taken out of Fastify's hands with the header fields that its plugins have set. */
+function takeOver(app: HttpApp, request: FastifyRequest, reply: FastifyReply): Exchange {
+  const fields = Object.entries(reply.getHeaders())
+  reply.hijack()
+  for (const [name, value] of fields) if (value !== undefined) reply.raw.setHeader(name, value)
+  return new Exchange(app, request.raw, reply.raw)
+}
+
+function listenerFor(app: HttpApp, listener: http.RequestListener): http.Server {
+  const { limits } = app
+  const server = http.createServer(
+    {
+      maxHeaderSize: limits.header,
+      headersTimeout: Math.min(limits.headerTimeout, limits.requestTimeout),
+      requestTimeout: limits.requestTimeout,
+      keepAliveTimeout: limits.keepAlive,
+      // How late a timeout may be noticed: Node's 30 s would make a limit of 10 s one of 40.
+      connectionsCheckingInterval: 1000,
+      // Answered by us, as a problem.
+      requireHostHeader: false,
+    },
+    listener,
+  )
+  // Node drops what is beyond this count without a word: one more than allowed shows that there were too many.
+  server.maxHeadersCount = limits.headerFields + 1
+  // An expectation that we don't know is none of ours to fail for (RFC 9110, 10.1.1, lets us).
+  server.on('checkExpectation', listener)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(app, error, socket))
+  return server
+}
+
+const codesOfParser: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+/** Answers a connection from which no request could be read, and ends it: what follows on it can't be trusted. */
+function refuse(app: HttpApp, reason: NodeJS.ErrnoException, socket: Socket): void {
+  if (reason.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const error = new MonoblocError(codesOfParser[reason.code ?? ''] ?? 'malformed_request', { cause: reason })
+  if (app.diagnostics.on(requestUnread)) {
+    app.diagnostics.emit(requestUnread, { code: error.code, reason: reason.message, address: socket.remoteAddress })
+  }
+  // An answer that has begun on this connection can only be broken off.
+  const begun = (socket as Socket & { _httpMessage?: http.ServerResponse })._httpMessage?.headersSent
+  if (begun) {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify(problemOf(error, nextRequestId(), false))
+  const head = `HTTP/1.1 ${error.status} ${http.STATUS_CODES[error.status]}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n`
+  socket.end(head + body, () => socket.destroy())
+}

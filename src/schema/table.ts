@@ -65,7 +65,8 @@ export function linkTable(relation: Relation): TableSpec {
   const { table, near, far } = relation.via
   const column = (name: string, target: AnyModel): ColumnSpec => {
     const key = target.fields.get(target.key[0]!) as Field
-    return { name, type: heldType(key), nullable: false, default: undefined, secret: false }
+    const type = heldType(key)
+    return { name, type: type.type === 'serial' ? { type: 'integer' } : type, nullable: false, default: undefined, secret: false }
   }
   const reference = (name: string, target: AnyModel): ReferenceSpec => ({
     column: name,

@@ -78,9 +78,10 @@ export interface Storage {
   apply(schema: Schema, changes: readonly SchemaChange[]): Promise<void>
   /**
    * Runs `work` over one snapshot. `work` may be started over from the beginning (on another snapshot) when it turns
-   * out to need a reader process, so what it does besides reading may happen twice.
+   * out to need a reader process, so what it does besides reading may happen twice. The result comes at once where
+   * `work` and the engine have it at once; an error is then thrown, not a rejection.
    */
-  read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): Promise<T>
+  read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T>
   /**
    * Runs `work` in one serializable transaction and resolves when its commit is on disk. A rejection, too, comes only
    * when everything that `work` could have seen is on disk. `work` that awaits anything but the session is refused

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type ErrorCode, MonoblocError, type Violation } from '../../errors.ts'
+import { type ErrorCode, type ErrorOptions, MonoblocError, type Violation } from '../../errors.ts'
 
 // Result codes of SQLite (https://sqlite.org/rescode.html): the low byte is the primary code, the rest says more.
 const primary = {
@@ -103,6 +103,7 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
     }
     case checkCode: {
       const { subject, fields, name } = readCheckName(said)
+      if (name === typeConstraint) return wrongType(subject, fields, options)
       return new MonoblocError('check_violation', {
         ...options,
         subject,
@@ -111,11 +112,7 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
     }
     case typeCode: {
       const [subject, fields] = columnsIn(said.slice(said.lastIndexOf(' ') + 1))
-      return new MonoblocError('check_violation', {
-        ...options,
-        subject,
-        violations: violations(fields, 'invalid_type', 'has the wrong type'),
-      })
+      return wrongType(subject, fields, options)
     }
     case foreignKeyCode:
       return new MonoblocError('reference_not_found', options)
@@ -123,6 +120,14 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
       return new MonoblocError('database_error', options)
   }
 }
+
+function wrongType(subject: string | undefined, fields: string[], options: ErrorOptions): MonoblocError {
+  const said = violations(fields, 'invalid_type', 'has the wrong type')
+  return new MonoblocError('check_violation', { ...options, subject, violations: said })
+}
+
+/** The name, within a CHECK's own, of those that only hold a column to its type. */
+export const typeConstraint = 'type'
 
 /** A CHECK's name carries what the message must say: SQLite gives nothing but it. */
 export function checkName(table: string, fields: readonly string[], name: string): string {

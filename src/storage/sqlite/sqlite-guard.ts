@@ -30,7 +30,7 @@ export function checkRaw(sql: string): void {
     if (wordOf(token) === 'rollback' && /^(or|conflict)$/.test(wordOf(tokens[at - 1]))) throw refused('OR ROLLBACK')
   })
   const writes = tokens.some((token) => writing.has(wordOf(token)))
-  if (writes) tokens.forEach((token, at) => checkTarget(tokens, token, at))
+  if (writes) for (const [at, token] of tokens.entries()) checkTarget(tokens, token, at)
 }
 
 // The name after INTO, UPDATE (OR …) or FROM. A FROM of a SELECT inside may read them: the authorizer tells them apart,

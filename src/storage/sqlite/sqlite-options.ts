@@ -1,0 +1,75 @@
+import path from 'node:path'
+import { MonoblocError } from '../../errors.ts'
+
+export interface SqliteOptions {
+  /**
+   * The database's file; it and its folder are made where they are missing. `:memory:` is refused: readers have
+   * connections of their own, and each would see another database. Use a file in a temporary folder.
+   */
+  file: string
+  /** In `development` scans are reported to `onScan`. Default: `production`. */
+  mode?: 'development' | 'production'
+  /**
+   * Connections for reading in this process at most: so many handlers can hold a snapshot while they await something
+   * else. Each has a file handle and up to `cacheKib` of memory. Default: 16.
+   */
+  readers?: number
+  /** Processes for reads that may take long, which are killed at their deadline. Default: 2. */
+  readerProcesses?: number
+  /** Page cache of each connection, in KiB. Default: 4,096. */
+  cacheKib?: number
+  /** Writes that may wait for their turn; one more is refused with `overloaded`. Default: 10,000. */
+  maxWaitingWrites?: number
+  /** Reads that may wait for a snapshot or a reader process; one more is refused with `overloaded`. Default: 1,000. */
+  maxWaitingReads?: number
+  /** Milliseconds that opening waits for another process which holds the lock. Default: 5,000. */
+  openMillis?: number
+  clock?: { now(): number }
+  /**
+   * A commit failed with an I/O error. What is on disk is unknown, so the process must end without answering anyone.
+   * Default: writes the error to stderr and exits with 74 (EX_IOERR of sysexits.h).
+   */
+  onFatal?: (error: unknown) => void
+}
+
+/** For tests, and in no public type: `createSqliteStorage({ file, testing: { acknowledgeEarly: true } } as SqliteOptions)`. */
+interface TestingOptions {
+  testing?: { acknowledgeEarly?: boolean }
+}
+
+export type SqliteSettings = ReturnType<typeof settingsOf>
+
+/** @throws MonoblocError `configuration_invalid` */
+export function settingsOf(options: SqliteOptions & TestingOptions) {
+  if (options.file === ':memory:' || options.file === '') {
+    throw new MonoblocError('configuration_invalid', {
+      detail: 'A SQLite database needs a file: a database in memory has one connection.',
+    })
+  }
+  const clock = options.clock ?? Date
+  return {
+    file: path.resolve(options.file),
+    mode: options.mode ?? 'production',
+    readers: options.readers ?? 16,
+    readerProcesses: options.readerProcesses ?? 2,
+    cacheKib: options.cacheKib ?? 4096,
+    maxWaiting: options.maxWaitingWrites ?? 10_000,
+    maxWaitingReads: options.maxWaitingReads ?? 1_000,
+    openMillis: options.openMillis ?? 5_000,
+    now: () => clock.now(),
+    onFatal: options.onFatal ?? endProcess,
+    onCommit: () => {},
+    acknowledgeEarly: options.testing?.acknowledgeEarly ?? false,
+    // 128 members: beyond that the fsync is under 2 % of a turn, and whoever came first would only wait for the rest.
+    maxMembers: 128,
+    // 20 ms: what a slow member may cost the others of its turn, and the longest that a turn holds up the event loop.
+    maxMillis: 20,
+    // 5 ms: a holder outside is rarely done sooner, and asking costs some microseconds.
+    busyRetryMillis: 5,
+  }
+}
+
+function endProcess(error: unknown): void {
+  console.error('monobloc: a commit failed and the process ends, because what is on disk is unknown:', error)
+  process.exit(74)
+}

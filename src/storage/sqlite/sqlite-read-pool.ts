@@ -1,0 +1,157 @@
+import { MonoblocError } from '../../errors.ts'
+import type { MaybePromise, Statement } from '../storage.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
+import { type ConnectionSource, SqliteReadSession } from './sqlite-read-session.ts'
+
+/**
+ * How often snapshots and waiting reads are held against their deadlines, in milliseconds. One timer for all of them: a
+ * deadline is met late by at most this, and a read that ends in time costs no timer at all.
+ */
+const sweepMillis = 50
+
+export interface ReadPoolOptions {
+  /** Connections at most: so many handlers can hold a snapshot while they wait for something else. */
+  connections: number
+  /** Statements that may wait for a connection; one more is refused with `overloaded`. */
+  maxWaiting: number
+  open: () => SqliteConnection
+  isBounded: (connection: SqliteConnection, statement: Statement) => boolean
+}
+
+interface Waiting {
+  deadlineAt: number
+  resolve: (connection: SqliteConnection) => void
+  reject: (error: unknown) => void
+}
+
+interface OpenRead {
+  session: SqliteReadSession
+  deadlineAt: number
+  reject: (error: unknown) => void
+}
+
+/** What a read came to: its result, or that it has to start over in a reader process. */
+export type Outcome<T> = { moved: false; value: T } | { moved: true }
+
+/** Connections for reading in this process. The one used last is used next, because its cache is warm. */
+export class SqliteReadPool implements ConnectionSource {
+  readonly #options: ReadPoolOptions
+  readonly #idle: SqliteConnection[] = []
+  readonly #all = new Set<SqliteConnection>()
+  readonly #waiting: Waiting[] = []
+  readonly #open = new Set<OpenRead>()
+  #sweeping = false
+  #closed = false
+
+  constructor(options: ReadPoolOptions) {
+    this.#options = options
+  }
+
+  get isBounded(): ReadPoolOptions['isBounded'] {
+    return this.#options.isBounded
+  }
+
+  /** Runs `work` over one snapshot. `moved` asks the caller to start over in a reader process. */
+  read<T>(
+    deadlineAt: number,
+    work: (session: SqliteReadSession) => MaybePromise<T>,
+    moved: () => Promise<T>,
+  ): MaybePromise<T> {
+    const session = new SqliteReadSession(this, deadlineAt)
+    let result: MaybePromise<T>
+    try {
+      result = work(session)
+    } catch (error) {
+      session.end('transaction_ended')
+      if (session.moved) return moved()
+      throw error
+    }
+    if (typeof (result as Promise<T> | undefined)?.then !== 'function') {
+      session.end('transaction_ended')
+      return session.moved ? moved() : result
+    }
+    return this.#later(session, deadlineAt, result as Promise<T>, moved)
+  }
+
+  #later<T>(session: SqliteReadSession, deadlineAt: number, result: Promise<T>, moved: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const entry: OpenRead = { session, deadlineAt, reject }
+      this.#open.add(entry)
+      this.#sweepLater()
+      const settled = (settle: () => void) => {
+        if (!this.#open.delete(entry)) return
+        session.end('transaction_ended')
+        if (session.moved) moved().then(resolve, reject)
+        else settle()
+      }
+      result.then(
+        (value) => settled(() => resolve(value)),
+        (error) => settled(() => reject(error)),
+      )
+    })
+  }
+
+  take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection> {
+    const free = this.#idle.pop()
+    if (free) return free
+    if (this.#all.size < this.#options.connections) {
+      const connection = this.#options.open()
+      this.#all.add(connection)
+      return connection
+    }
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      throw new MonoblocError('overloaded', {
+        detail: `${this.#waiting.length} reads wait for a snapshot already.`,
+        headers: { 'Retry-After': '1' },
+      })
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ deadlineAt, resolve, reject })
+      this.#sweepLater()
+    })
+  }
+
+  give(connection: SqliteConnection): void {
+    const next = this.#waiting.shift()
+    if (next) next.resolve(connection)
+    else if (this.#closed) this.#drop(connection)
+    else this.#idle.push(connection)
+  }
+
+  /** Ends every snapshot and closes every connection. */
+  close(): void {
+    this.#closed = true
+    const stopping = () => new MonoblocError('shutting_down')
+    for (const { reject } of this.#waiting.splice(0)) reject(stopping())
+    for (const entry of [...this.#open]) this.#giveUp(entry, 'shutting_down')
+    for (const connection of this.#idle.splice(0)) this.#drop(connection)
+  }
+
+  #drop(connection: SqliteConnection): void {
+    this.#all.delete(connection)
+    connection.close()
+  }
+
+  #giveUp(entry: OpenRead, why: 'deadline_exceeded' | 'shutting_down'): void {
+    this.#open.delete(entry)
+    entry.session.end(why)
+    entry.reject(new MonoblocError(why))
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeping) return
+    this.#sweeping = true
+    setTimeout(this.#sweep, sweepMillis).unref()
+  }
+
+  #sweep = (): void => {
+    this.#sweeping = false
+    const now = performance.now()
+    for (const entry of [...this.#open]) if (entry.deadlineAt <= now) this.#giveUp(entry, 'deadline_exceeded')
+    for (const waiting of this.#waiting.filter((one) => one.deadlineAt <= now)) {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+      waiting.reject(new MonoblocError('deadline_exceeded', { detail: 'No snapshot was free in time.' }))
+    }
+    if (this.#open.size > 0 || this.#waiting.length > 0) this.#sweepLater()
+  }
+}

@@ -1,0 +1,121 @@
+import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
+import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
+
+/** Thrown by a session whose work must start over in a reader process. It stays inside the engine. */
+export class MoveToReader extends Error {
+  constructor() {
+    super('this read starts over in a reader process')
+    this.name = 'MoveToReader'
+  }
+}
+
+/** Where a session gets its connection when it first needs one. */
+export interface ConnectionSource {
+  /** A free connection at once, or a promise of the next. */
+  take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection>
+  give(connection: SqliteConnection): void
+  /** May the statement run here, where nothing can stop it? */
+  isBounded(connection: SqliteConnection, statement: Statement): boolean
+}
+
+/**
+ * One snapshot on a connection of this process. It begins with the first statement, so that a handler which asks
+ * nothing holds nothing.
+ *
+ * - fresh: no connection yet.
+ * - open: a snapshot is held.
+ * - moved: a statement turned out to be unbounded. Every call throws, whatever the work does with the first throw, and
+ *   its result is thrown away.
+ * - ended: over, or past its deadline.
+ */
+export class SqliteReadSession implements Session {
+  readonly writable = false
+  readonly position = undefined
+  readonly #source: ConnectionSource
+  readonly #deadlineAt: number
+  #connection: SqliteConnection | undefined
+  #ended: ErrorCode | undefined
+  moved = false
+
+  constructor(source: ConnectionSource, deadlineAt: number) {
+    this.#source = source
+    this.#deadlineAt = deadlineAt
+  }
+
+  all(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow[]> {
+    const connection = this.#open()
+    if (connection instanceof Promise) return connection.then(() => this.all(statement, values))
+    this.#bounded(connection, statement)
+    return connection.all(statement, values)
+  }
+
+  first(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow | undefined> {
+    const connection = this.#open()
+    if (connection instanceof Promise) return connection.then(() => this.first(statement, values))
+    this.#bounded(connection, statement)
+    return connection.first(statement, values)
+  }
+
+  value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined> {
+    const connection = this.#open()
+    if (connection instanceof Promise) return connection.then(() => this.value(statement, values))
+    this.#bounded(connection, statement)
+    return connection.value(statement, values)
+  }
+
+  run(): never {
+    throw new MonoblocError('transaction_read_only')
+  }
+
+  raw(): MaybePromise<RawResult> {
+    this.#check()
+    this.moved = true
+    throw new MoveToReader()
+  }
+
+  async savepoint<T>(work: () => MaybePromise<T>): Promise<T> {
+    this.#check()
+    return work()
+  }
+
+  /** Gives the snapshot up. Later calls throw. */
+  end(why: ErrorCode): void {
+    this.#ended ??= why
+    const connection = this.#connection
+    if (!connection) return
+    this.#connection = undefined
+    connection.db.exec('rollback')
+    this.#source.give(connection)
+  }
+
+  #open(): SqliteConnection | Promise<SqliteConnection> {
+    this.#check()
+    if (this.#connection) return this.#connection
+    const taken = this.#source.take(this.#deadlineAt)
+    return taken instanceof Promise ? taken.then((connection) => this.#begin(connection)) : this.#begin(taken)
+  }
+
+  #begin(connection: SqliteConnection): SqliteConnection {
+    // While it waited, another statement of the same work may have begun the snapshot, or the work may have ended.
+    if (this.#connection || this.#ended) {
+      this.#source.give(connection)
+      this.#check()
+      return this.#connection!
+    }
+    connection.db.exec('begin')
+    this.#connection = connection
+    return connection
+  }
+
+  #bounded(connection: SqliteConnection, statement: Statement): void {
+    if (statement.reach === 'bounded' || this.#source.isBounded(connection, statement)) return
+    this.moved = true
+    throw new MoveToReader()
+  }
+
+  #check(): void {
+    if (this.#ended) throw new MonoblocError(this.#ended)
+    if (this.moved) throw new MoveToReader()
+  }
+}

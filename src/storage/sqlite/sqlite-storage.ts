@@ -1,0 +1,166 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { MonoblocError } from '../../errors.ts'
+import type { Schema } from '../../schema/index.ts'
+import type {
+  LoggedTransaction,
+  MaybePromise,
+  ReadOptions,
+  SchemaChange,
+  Session,
+  Storage,
+  WriteOptions,
+} from '../storage.ts'
+import { copyDatabase } from './sqlite-backup.ts'
+import { compareSchema } from './sqlite-compare.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { isBusy, translateError } from './sqlite-errors.ts'
+import { openConnection } from './sqlite-open.ts'
+import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
+import { prepareOwnTables } from './sqlite-own-tables.ts'
+import { pruneLog } from './sqlite-prune.ts'
+import { SqliteReadPool } from './sqlite-read-pool.ts'
+import { LogTail, readEnds } from './sqlite-tail.ts'
+import { SqliteWriter } from './sqlite-write-turn.ts'
+
+/** Milliseconds for what the engine does for itself: reading the log, taking up what other programs wrote. */
+const ownDeadline = 30_000
+
+/**
+ * A database in one SQLite file, behind the port that every engine has.
+ *
+ * - closed: nothing is open. Before `open`, and after `close`.
+ * - open: one connection writes, several read.
+ *
+ * A crash at any moment leaves what was acknowledged: SQLite's own log is read when the file is opened next.
+ */
+export function createSqliteStorage(options: SqliteOptions): Storage {
+  return new SqliteStorage(settingsOf(options))
+}
+
+class SqliteStorage implements Storage {
+  readonly dialect = sqliteDialect
+  readonly #settings: SqliteSettings
+  readonly #tail = new LogTail()
+  #connection: SqliteConnection | undefined
+  #writer: SqliteWriter | undefined
+  #readers: SqliteReadPool | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(settings: SqliteSettings) {
+    this.#settings = settings
+  }
+
+  async open(): Promise<void> {
+    if (this.#connection) return
+    mkdirSync(path.dirname(this.#settings.file), { recursive: true })
+    this.#connection = await this.#openWriter()
+    this.#writer = new SqliteWriter(this.#connection, this.#settings)
+    this.#readers = new SqliteReadPool({
+      connections: this.#settings.readers,
+      maxWaiting: this.#settings.maxWaitingReads,
+      open: () => openConnection(this.#settings.file, { readOnly: true, cacheKib: this.#settings.cacheKib }),
+      isBounded: () => true,
+    })
+    this.#closing = undefined
+  }
+
+  // Another process may hold the lock for a moment: it is opening the file too, or ends and checkpoints.
+  async #openWriter(): Promise<SqliteConnection> {
+    const { file, cacheKib, openMillis, busyRetryMillis } = this.#settings
+    const until = performance.now() + openMillis
+    for (;;) {
+      try {
+        const connection = openConnection(file, { readOnly: false, cacheKib })
+        prepareOwnTables(connection.db)
+        return connection
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > until) throw translateError(error)
+      }
+      await wait(busyRetryMillis)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer?.close()
+    this.#readers?.close()
+    this.#connection?.close()
+    this.#connection = undefined
+    this.#writer = undefined
+    this.#readers = undefined
+  }
+
+  async compare(schema: Schema): Promise<SchemaChange[]> {
+    return compareSchema(this.#open().db, schema)
+  }
+
+  async apply(schema: Schema, changes: readonly SchemaChange[]): Promise<void> {
+    const unsafe = changes.filter((change) => !change.safe).map((change) => change.description)
+    if (unsafe.length > 0)
+      throw new MonoblocError('schema_differs', { detail: `Not safe to do: ${unsafe.join('; ')}.` })
+    const { db } = this.#open()
+    const work = () => {
+      for (const sql of changes.flatMap((change) => change.sql)) db.exec(sql)
+      const done = new Set(changes.map((change) => change.description))
+      const left = compareSchema(db, schema).filter((change) => done.has(change.description))
+      if (left.length > 0)
+        throw new Error(`these changes did not take: ${left.map((change) => change.description).join('; ')}`)
+    }
+    await this.#writing().write({ deadline: ownDeadline }, work, true)
+  }
+
+  read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
+    if (!this.#readers) throw new MonoblocError('shutting_down')
+    return this.#readers.read(performance.now() + options.deadline, work, () =>
+      Promise.reject(new Error('no reader processes yet')),
+    )
+  }
+
+  write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {
+    if (!this.#writer) return Promise.reject(new MonoblocError('shutting_down'))
+    return this.#writer.write(options, work) as Promise<T>
+  }
+
+  async tail(after: number, limit: number): Promise<LoggedTransaction[]> {
+    await this.#takeUp()
+    return this.read({ deadline: ownDeadline }, (session) => this.#tail.read(session, after, limit))
+  }
+
+  async position(): Promise<number> {
+    return this.#takeUp()
+  }
+
+  prune(limits: { maxAge: number; maxEntries: number; keepAfter?: number }): Promise<number> {
+    return pruneLog(this, limits, this.#settings.now())
+  }
+
+  async backup(file: string): Promise<void> {
+    this.#open()
+    await copyDatabase(openConnection(this.#settings.file, { readOnly: true, cacheKib: this.#settings.cacheKib }), file)
+  }
+
+  /** Gives what other programs wrote a position, which every transaction of ours does when it begins. */
+  async #takeUp(): Promise<number> {
+    const ends = await this.read({ deadline: ownDeadline }, readEnds)
+    if (!ends.isBehind) return ends.newest
+    await this.write({ deadline: ownDeadline }, () => undefined)
+    return (await this.read({ deadline: ownDeadline }, readEnds)).newest
+  }
+
+  #open(): SqliteConnection {
+    if (!this.#connection) throw new MonoblocError('shutting_down', { detail: 'The database is not open.' })
+    return this.#connection
+  }
+
+  #writing(): SqliteWriter {
+    this.#open()
+    return this.#writer!
+  }
+}

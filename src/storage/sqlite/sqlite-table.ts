@@ -1,0 +1,170 @@
+import { MonoblocError } from '../../errors.ts'
+import {
+  type ColumnSpec,
+  type ColumnType,
+  type Condition,
+  parseFilter,
+  reachOf,
+  type Schema,
+  type TableSpec,
+} from '../../schema/index.ts'
+import { indexedFieldSql, inlineConditionSql } from '../sql/filter-sql-inline.ts'
+import type { SqlValue } from '../storage.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { checkName, typeConstraint } from './sqlite-errors.ts'
+
+/** What SQLite calls the storage of each type, in a STRICT table. */
+export const storageClass: Record<ColumnType['type'], 'TEXT' | 'INTEGER' | 'REAL' | 'BLOB'> = {
+  uuid: 'TEXT',
+  text: 'TEXT',
+  date: 'TEXT',
+  timestamp: 'TEXT',
+  json: 'TEXT',
+  integer: 'INTEGER',
+  serial: 'INTEGER',
+  bigint: 'INTEGER',
+  decimal: 'INTEGER',
+  boolean: 'INTEGER',
+  float: 'REAL',
+  bytes: 'BLOB',
+}
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A value of SQLite's as a constant of its language. */
+export function literal(value: SqlValue): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  return typeof value === 'object' ? `X'${Buffer.from(value).toString('hex')}'` : String(value)
+}
+
+/** A CHECK by its name, which carries the fields it is about. */
+export interface Check {
+  name: string
+  fields: string[]
+  expression: string
+}
+
+/** The one column that SQLite counts by itself. */
+export function isCounted(table: TableSpec, column: ColumnSpec): boolean {
+  if (column.type.type !== 'serial') return false
+  if (table.key.length === 1 && table.key[0] === column.name) return true
+  throw new MonoblocError('definition_invalid', {
+    subject: table.name,
+    detail: `${table.name}.${column.name}: on SQLite only the one field of a key can be serial.`,
+  })
+}
+
+/** Link tables hold nothing but their key: one tree serves as table and key. */
+export function isWithoutRowid(table: TableSpec): boolean {
+  return table.model === undefined
+}
+
+export function createTableSql(schema: Schema, table: TableSpec): string {
+  const parts = table.columns.map((column) => columnSql(table, column))
+  if (!table.columns.some((column) => isCounted(table, column)))
+    parts.push(`PRIMARY KEY (${table.key.map(quoted).join(', ')})`)
+  parts.push(...declaredChecks(schema, table).map(checkSql))
+  return `CREATE TABLE ${quoted(table.name)} (\n  ${parts.join(',\n  ')}\n) STRICT${isWithoutRowid(table) ? ', WITHOUT ROWID' : ''}`
+}
+
+/** As in CREATE TABLE and in ADD COLUMN. */
+export function columnSql(table: TableSpec, column: ColumnSpec): string {
+  const parts = [quoted(column.name), storageClass[column.type.type]]
+  if (isCounted(table, column)) return [...parts, 'PRIMARY KEY AUTOINCREMENT'].join(' ')
+  if (!column.nullable) parts.push('NOT NULL')
+  const given = defaultSql(column)
+  if (given !== undefined) parts.push(`DEFAULT ${given}`)
+  const check = typeCheck(table, column)
+  if (check) parts.push(checkSql(check))
+  const reference = table.references.find((one) => one.column === column.name)
+  if (reference)
+    parts.push(
+      `REFERENCES ${quoted(reference.table)} (${quoted(reference.to)}) ON DELETE ${onDelete[reference.onDelete]}`,
+    )
+  return parts.join(' ')
+}
+
+export function defaultSql(column: ColumnSpec): string | undefined {
+  return column.default && literal(sqliteDialect.encode(column.type, column.default.value))
+}
+
+/**
+ * `restrict` is NO ACTION, which looks at the end of the statement: one statement may delete a row together with those
+ * that refer to it. It means the same on other engines.
+ */
+export const onDelete = { restrict: 'NO ACTION', cascade: 'CASCADE', 'set null': 'SET NULL' } as const
+
+function checkSql({ name, expression }: Check): string {
+  return `CONSTRAINT ${quoted(name)} CHECK (${expression})`
+}
+
+const day = '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]'
+const instant = `${day}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z`
+const greatestDouble = '1.7976931348623157e308'
+
+/** What STRICT leaves open, so that no raw SQL and no other program stores what can't be read back, or sorts wrong. */
+export function typeCheck(table: TableSpec, column: ColumnSpec): Check | undefined {
+  const name = quoted(column.name)
+  const expression = typeExpression(name, column.type)
+  if (expression === undefined) return undefined
+  return { name: checkName(table.name, [column.name], typeConstraint), fields: [column.name], expression }
+}
+
+function typeExpression(name: string, type: ColumnType): string | undefined {
+  switch (type.type) {
+    case 'boolean':
+      return `${name} IN (0, 1)`
+    case 'integer':
+      return `${name} BETWEEN -9007199254740991 AND 9007199254740991`
+    case 'decimal':
+      return `${name} BETWEEN -${'9'.repeat(type.precision)} AND ${'9'.repeat(type.precision)}`
+    case 'float':
+      return `${name} BETWEEN -${greatestDouble} AND ${greatestDouble}`
+    case 'json':
+      return `json_valid(${name})`
+    case 'uuid':
+      return `length(${name}) = 36`
+    case 'date':
+      return `${name} GLOB '${day}'`
+    case 'timestamp':
+      return `${name} GLOB '${instant}'`
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The filters that every row must satisfy. A CHECK passes when it is null, a filter does not: hence IS TRUE. A field's
+ * own check is about its values, of which null is none.
+ */
+export function declaredChecks(schema: Schema, table: TableSpec): Check[] {
+  return table.checks.map(({ name, filter }) => {
+    const parsed = ownFilter(schema, table, filter)
+    const fields = [...reachOf(parsed).columns]
+    const condition = `(${inlineConditionSql(sqliteDialect, parsed)}) IS TRUE`
+    const [first] = fields
+    const ofField = fields.length === 1 && new RegExp(`^${table.name}_${first}_check\\d*$`).test(name)
+    const nullable = ofField && table.columns.find((column) => column.name === first)!.nullable
+    const expression = nullable ? `${quoted(first!)} IS NULL OR ${condition}` : condition
+    return { name: checkName(table.name, fields, name), fields, expression }
+  })
+}
+
+/** A filter over a table's own columns with its constants in it. */
+export function ownFilterSql(schema: Schema, table: TableSpec, filter: Record<string, unknown>): string {
+  return inlineConditionSql(sqliteDialect, ownFilter(schema, table, filter))
+}
+
+function ownFilter(schema: Schema, table: TableSpec, filter: Record<string, unknown>): Condition {
+  if (!table.model) throw new Error(`${table.name} has no model to read a filter by`)
+  return parseFilter(schema, table.model, filter, { secret: true })
+}
+
+export function createIndexSql(schema: Schema, table: TableSpec, index: TableSpec['indexes'][number]): string {
+  const fields = index.fields.map((field) => indexedFieldSql(sqliteDialect, field)).join(', ')
+  const where = index.where ? ` WHERE ${ownFilterSql(schema, table, index.where)}` : ''
+  return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoted(index.name)} ON ${quoted(table.name)} (${fields})${where}`
+}

@@ -8,13 +8,15 @@ export interface ConnectionOptions {
   readOnly: boolean
   /** Pages are kept so far, in KiB. */
   cacheKib: number
+  /** Default: `full`. Less is for the fault campaign, which must see it lose what was acknowledged. */
+  synchronous?: Synchronous
 }
+
+export type Synchronous = keyof typeof synchronousLevels
+const synchronousLevels = { off: 0, normal: 1, full: 2 }
 
 /** The pragmas of every connection, and what reading them back must give. */
 const settings: readonly [pragma: string, set: string, read: unknown][] = [
-  // The connection that turns WAL on stays at FULL and later ones may start at NORMAL, which loses acknowledged commits
-  // when the power fails. Set on each, and read back.
-  ['synchronous', 'full', 2],
   ['foreign_keys', 'on', 1],
   // REPLACE deletes rows without firing triggers otherwise: the log would miss them.
   ['recursive_triggers', 'on', 1],
@@ -41,6 +43,10 @@ export function openConnection(file: string, options: ConnectionOptions): Sqlite
     // Refuses what can damage the file: writable_schema, direct writes to the tables inside a full-text index.
     if (typeof db.enableDefensive === 'function') db.enableDefensive(true)
     if (!options.readOnly) readBack(db, 'journal_mode', 'wal', 'wal')
+    // The connection that turns WAL on stays at FULL and later ones may start at NORMAL, which loses acknowledged commits
+    // when the power fails. Set on each, and read back.
+    const { synchronous = 'full' } = options
+    readBack(db, 'synchronous', synchronous, synchronousLevels[synchronous])
     for (const [pragma, value, read] of settings) readBack(db, pragma, value, read)
     if (options.readOnly) readBack(db, 'query_only', 'on', 1)
     db.exec(`pragma cache_size = -${options.cacheKib}`)

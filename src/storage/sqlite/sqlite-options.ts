@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { MonoblocError } from '../../errors.ts'
+import type { Synchronous } from './sqlite-open.ts'
 
 export interface SqliteOptions {
   /**
@@ -32,9 +33,17 @@ export interface SqliteOptions {
   onFatal?: (error: unknown) => void
 }
 
+/** Ways to break promise 2, for the tests that must see it broken. */
+export interface SqliteTesting {
+  /** Answers a write before its COMMIT. */
+  acknowledgeEarly?: boolean
+  /** How far the connection that writes syncs. Default: `full`. */
+  synchronous?: Synchronous
+}
+
 /** For tests, and in no public type: `createSqliteStorage({ file, testing: { acknowledgeEarly: true } } as SqliteOptions)`. */
 interface TestingOptions {
-  testing?: { acknowledgeEarly?: boolean }
+  testing?: SqliteTesting
 }
 
 export type SqliteSettings = ReturnType<typeof settingsOf>
@@ -60,6 +69,7 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     onFatal: options.onFatal ?? endProcess,
     onCommit: () => {},
     acknowledgeEarly: options.testing?.acknowledgeEarly ?? false,
+    synchronous: options.testing?.synchronous,
     // 128 members: beyond that the fsync is under 2 % of a turn, and whoever came first would only wait for the rest.
     maxMembers: 128,
     // 20 ms: what a slow member may cost the others of its turn, and the longest that a turn holds up the event loop.

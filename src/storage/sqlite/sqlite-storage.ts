@@ -69,11 +69,11 @@ class SqliteStorage implements Storage {
 
   // Another process may hold the lock for a moment: it is opening the file too, or ends and checkpoints.
   async #openWriter(): Promise<SqliteConnection> {
-    const { file, cacheKib, openMillis, busyRetryMillis } = this.#settings
+    const { file, cacheKib, synchronous, openMillis, busyRetryMillis } = this.#settings
     const until = performance.now() + openMillis
     for (;;) {
       try {
-        const connection = openConnection(file, { readOnly: false, cacheKib })
+        const connection = openConnection(file, { readOnly: false, cacheKib, synchronous })
         prepareOwnTables(connection.db)
         return connection
       } catch (error) {

@@ -206,7 +206,17 @@ export class SqliteWriter {
   }
 
   #commit(): void {
-    if (this.#options.acknowledgeEarly) this.#answer()
+    if (!this.#options.acknowledgeEarly) {
+      this.#commitNow()
+      return
+    }
+    this.#answer()
+    // Out of the turn, and long enough for the answers to leave: in one macrotask the commit would still come first.
+    this.#state = 'scheduled'
+    setTimeout(() => this.#commitNow(), 5)
+  }
+
+  #commitNow(): void {
     try {
       this.#connection.db.exec('commit')
     } catch (error) {

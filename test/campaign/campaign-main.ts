@@ -5,20 +5,24 @@ import { parseArgs } from 'node:util'
 import { type Campaign, type CampaignResult, runSeed } from './campaign.ts'
 import { loadCampaigns, withFolder } from './campaign-files.ts'
 
-const usage = `Options:
+const usage = `Usage: [CAMPAIGN] [options]
   --seeds N        seeds per campaign, instead of its own number
   --from N         the first seed (1)
   --engine NAME    the storage engine (sqlite)
-  --only NAME      one campaign`
+  --only NAME      the same as CAMPAIGN`
 
 /**
  * The program behind `npm run faults` and `npm run fuzz`. Ends with a line like `512 faults, 0 violations`, and with 1 if
- * there were any. Raw results go to `results/CAMPAIGN-ENGINE.jsonl` in the folder: a first line that says what ran, then
- * a line for each seed.
+ * there were any. Raw results go to `KIND-CAMPAIGN-ENGINE.json`, where KIND is the folder's name: what ran, then a line
+ * for each seed.
+ *
+ * @param folder where the campaigns are
+ * @param results where raw results go
  */
-export async function runCampaigns(folder: string, args: string[]): Promise<number> {
-  const { values } = parseArgs({
+export async function runCampaigns(folder: string, args: string[], results: string): Promise<number> {
+  const { values, positionals } = parseArgs({
     args,
+    allowPositionals: true,
     options: {
       seeds: { type: 'string' },
       from: { type: 'string', default: '1' },
@@ -32,31 +36,48 @@ export async function runCampaigns(folder: string, args: string[]): Promise<numb
     return 0
   }
   const engine = values.engine
+  const only = values.only ?? positionals[0]
   const campaigns = (await loadCampaigns(folder)).filter(
-    ({ name, engines }) => engines.includes(engine) && (values.only === undefined || values.only === name),
+    ({ name, engines }) => engines.includes(engine) && (only === undefined || only === name),
   )
   if (campaigns.length === 0) throw new Error(`no campaign here is called so or runs on ${engine}`)
   const totals = new Map<string, number>()
   let violations = 0
   for (const campaign of campaigns) {
+    const missing = campaign.unavailable?.()
+    if (missing !== undefined) {
+      console.error(`${campaign.name} is skipped: ${missing}`)
+      if (only !== undefined) return 1
+      continue
+    }
     const first = Number(values.from)
     const seeds = Array.from({ length: Number(values.seeds ?? campaign.seeds) }, (_, index) => first + index)
-    const results = await runCampaign(campaign, seeds, engine)
-    writeResults(folder, campaign, engine, results)
-    totals.set(campaign.unit, (totals.get(campaign.unit) ?? 0) + sum(results, ({ count }) => count))
-    violations += sum(results, (result) => result.violations.length)
+    const run: Run = { kind: path.basename(folder), campaign, engine }
+    const all = await runCampaign(run, seeds)
+    writeResults(path.join(results, `${run.kind}-${campaign.name}-${engine}.json`), run, all)
+    totals.set(campaign.unit, (totals.get(campaign.unit) ?? 0) + sum(all, ({ count }) => count))
+    violations += sum(all, (result) => result.violations.length)
   }
   console.log(`${[...totals].map(([unit, count]) => `${count} ${unit}`).join(', ')}, ${violations} violations`)
   return violations > 0 ? 1 : 0
 }
 
-async function runCampaign(campaign: Campaign, seeds: number[], engine: string): Promise<Result[]> {
+interface Run {
+  /** `faults` or `fuzz`. */
+  kind: string
+  campaign: Campaign
+  engine: string
+}
+
+async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Promise<Result[]> {
   const results: Result[] = []
   for (const seed of seeds) {
     const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder }))
     results.push({ seed, ...result })
-    for (const violation of result.violations) {
-      console.error(`${campaign.name} seed ${seed}: ${violation}\n  (its files are in ${result.folder})`)
+    for (const violation of result.violations) console.error(`${campaign.name} seed ${seed}: ${violation}`)
+    if (result.violations.length > 0) {
+      console.error(`  its files are in ${result.folder}`)
+      console.error(`  again: npm run ${kind} -- ${campaign.name} --engine ${engine} --seeds 1 --from ${seed}`)
     }
     if (results.length % 100 === 0) console.error(`${campaign.name}: ${results.length} of ${seeds.length} seeds`)
   }
@@ -65,12 +86,11 @@ async function runCampaign(campaign: Campaign, seeds: number[], engine: string):
 
 type Result = CampaignResult & { seed: number }
 
-function writeResults(folder: string, campaign: Campaign, engine: string, results: Result[]): void {
-  const file = path.join(folder, 'results', `${campaign.name}-${engine}.jsonl`)
+function writeResults(file: string, { campaign, engine }: Run, results: Result[]): void {
   const ran = {
     campaign: campaign.name,
     engine,
-    revision: revision(folder),
+    revision: revision(),
     node: process.version,
     seeds: results.length,
     from: results[0]?.seed,
@@ -78,13 +98,14 @@ function writeResults(folder: string, campaign: Campaign, engine: string, result
     violations: sum(results, (result) => result.violations.length),
   }
   mkdirSync(path.dirname(file), { recursive: true })
-  writeFileSync(file, [ran, ...results].map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const lines = results.map((result) => `    ${JSON.stringify(result)}`).join(',\n')
+  writeFileSync(file, `${JSON.stringify(ran, null, 2).slice(0, -2)},\n  "results": [\n${lines}\n  ]\n}\n`)
 }
 
 /** The commit, and whether files differ from it. Without git there is none. */
-function revision(folder: string): string {
+function revision(): string {
   const git = (...args: string[]) =>
-    execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? ' with changes' : '')
   } catch {

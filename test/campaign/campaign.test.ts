@@ -10,10 +10,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-function write(name: string, run: string): void {
+function write(name: string, run: string, more = ''): void {
   const text = `import { writeFileSync } from 'node:fs'
     export const campaign = {
-      name: '${name}', unit: 'faults', engines: ['sqlite'], seeds: 5, slice: [1],
+      name: '${name}', unit: 'faults', engines: ['sqlite'], seeds: 5, slice: [1], ${more}
       async run(seed, { engine, folder }) { ${run} },
     }`
   writeFileSync(path.join(folder, `${name}.campaign.ts`), text)
@@ -22,23 +22,21 @@ function write(name: string, run: string): void {
 async function run(...args: string[]) {
   const main = path.join(import.meta.dirname, 'campaign-main.ts')
   const code = `import { runCampaigns } from ${JSON.stringify(main)}
-    process.exitCode = await runCampaigns(process.cwd(), process.argv.slice(1))`
+    process.exitCode = await runCampaigns(process.cwd(), process.argv.slice(1), 'results')`
   const command = ['--input-type=module', '-e', code, '--', ...args]
   const result = await runToEnd(process.execPath, command, { cwd: folder, env: { ...process.env, TMPDIR: folder } })
   return { ...result, last: result.stdout.trimEnd().split('\n').at(-1) }
 }
 
 const rawResults = (name: string) =>
-  readFileSync(path.join(folder, 'results', `${name}-sqlite.jsonl`), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
+  JSON.parse(readFileSync(path.join(folder, 'results', `${path.basename(folder)}-${name}-sqlite.json`), 'utf8'))
+const seedsIn = (results: { seed: number }[]) => results.map(({ seed }) => seed)
 
 test('a whole run counts its faults and keeps what each seed gave', async () => {
   write('crash', 'return { count: seed, violations: [], engine }')
   write('disk', 'return { count: 1, violations: [] }')
   expect(await run()).toMatchObject({ code: 0, last: '20 faults, 0 violations' })
-  const [ran, ...seeds] = rawResults('crash')
+  const { results: seeds, ...ran } = rawResults('crash')
   expect(ran).toMatchObject({
     campaign: 'crash',
     engine: 'sqlite',
@@ -48,7 +46,7 @@ test('a whole run counts its faults and keeps what each seed gave', async () => 
     faults: 15,
     violations: 0,
   })
-  expect(seeds.map(({ seed, count }) => [seed, count])).toEqual([1, 2, 3, 4, 5].map((seed) => [seed, seed]))
+  expect(seeds.map(({ seed, count }: Record<string, number>) => [seed, count])).toEqual([1, 2, 3, 4, 5].map((seed) => [seed, seed]))
   expect(seeds[0].engine).toBe('sqlite')
 })
 
@@ -59,11 +57,17 @@ test('seeds, their start and the campaign can be chosen', async () => {
     code: 0,
     last: '2 faults, 0 violations',
   })
-  expect(
-    rawResults('disk')
-      .slice(1)
-      .map(({ seed }) => seed),
-  ).toEqual([7, 8])
+  expect(seedsIn(rawResults('disk').results)).toEqual([7, 8])
+  expect(await run('crash', '--seeds', '1')).toMatchObject({ code: 0, last: '1 faults, 0 violations' })
+})
+
+test('a campaign that can not run here says why, and fails when it was asked for', async () => {
+  write('crash', 'return { count: 1, violations: [] }')
+  write('disk', 'return { count: 1, violations: [] }', "unavailable: () => 'nothing can be mounted',")
+  const all = await run()
+  expect(all).toMatchObject({ code: 0, last: '5 faults, 0 violations' })
+  expect(all.stderr).toContain('disk is skipped: nothing can be mounted')
+  expect((await run('disk')).code).toBe(1)
 })
 
 test.each([
@@ -90,6 +94,7 @@ test.each([
   const result = await run()
   expect(result).toMatchObject({ code: 1, last })
   expect(result.stderr).toContain(message)
+  expect(result.stderr).toMatch(/npm run campaigns-\w+ -- crash --engine sqlite --seeds 1 --from \d/)
 })
 
 test('the files of a seed stay when it found a violation, and only then', async () => {
@@ -98,10 +103,8 @@ test('the files of a seed stay when it found a violation, and only then', async 
     "writeFileSync(folder + '/a', ''); return { count: 1, violations: seed === 3 ? ['lost'] : [], at: folder }",
   )
   await run()
-  const kept = rawResults('crash')
-    .slice(1)
-    .filter(({ folder }) => folder)
-  expect(kept.map(({ seed }) => seed)).toEqual([3])
+  const kept = rawResults('crash').results.filter((result: { folder?: string }) => result.folder)
+  expect(seedsIn(kept)).toEqual([3])
   expect(existsSync(path.join(kept[0].folder, 'a'))).toBe(true)
   expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(1)
 })

@@ -1,3 +1,5 @@
+import path from 'node:path'
 import { runCampaigns } from '../campaign/campaign-main.ts'
 
-process.exitCode = await runCampaigns(import.meta.dirname, process.argv.slice(2))
+const results = path.join(import.meta.dirname, '../../docs/results')
+process.exitCode = await runCampaigns(import.meta.dirname, process.argv.slice(2), results)

@@ -1,0 +1,113 @@
+import { MonoblocError } from '../../errors.ts'
+import type { MaybePromise, Session, SqlValue } from '../storage.ts'
+import { sql } from './kysely.ts'
+import { chain, each } from './maybe-promise.ts'
+import type { LinkField, ModelPlan, ModelPlans } from './model-plan.ts'
+import type { AnyRow } from './query.ts'
+import { compileTemplate, Slot, type Template } from './template.ts'
+
+interface LinkTemplates {
+  /** Links the row of slot 0 to the rows listed in slot 1, as far as they exist. */
+  add: Template
+  /** Unlinks the row of slot 0 from all but the rows listed in slot 1. */
+  remove: Template
+  /** How many rows the row of slot 0 is linked to. */
+  count: Template
+  /** The keys of the rows listed in slot 0, as far as they exist. */
+  existing: Template
+}
+
+type GivenLink = { link: LinkField; keys: readonly unknown[] }
+
+/** The rows of link tables that many-to-many fields stand for. One statement links to any number of rows. */
+export class LinkWriter {
+  readonly #plans: ModelPlans
+  readonly #templates = new Map<LinkField, LinkTemplates>()
+
+  constructor(plans: ModelPlans) {
+    this.#plans = plans
+  }
+
+  /** Links a new row. @throws MonoblocError `reference_not_found` with the place of each key in the list */
+  add(session: Session, plan: ModelPlan, row: AnyRow, links: readonly GivenLink[]): MaybePromise<void> {
+    return each(links, ({ link, keys }) => {
+      const distinct = [...new Set(keys)]
+      if (distinct.length === 0) return undefined
+      const values = this.#values(plan, row, link, distinct)
+      const { add } = this.#of(plan, link)
+      return chain(session.run(add.statement, values), (added) =>
+        added === distinct.length ? undefined : this.#refuse(session, plan, link, keys),
+      )
+    })
+  }
+
+  /** Makes the links of a row exactly these, touching none that stays. @throws MonoblocError `reference_not_found` */
+  replace(session: Session, plan: ModelPlan, row: AnyRow, links: readonly GivenLink[]): MaybePromise<void> {
+    return each(links, ({ link, keys }) => {
+      const distinct = [...new Set(keys)]
+      const values = this.#values(plan, row, link, distinct)
+      const { add, remove, count } = this.#of(plan, link)
+      return chain(session.run(remove.statement, values), () =>
+        chain(session.run(add.statement, values), () =>
+          chain(session.value(count.statement, [values[0]!]), (linked) =>
+            Number(linked) === distinct.length ? undefined : this.#refuse(session, plan, link, keys),
+          ),
+        ),
+      )
+    })
+  }
+
+  #values(plan: ModelPlan, row: AnyRow, link: LinkField, keys: readonly unknown[]): SqlValue[] {
+    const { dialect } = this.#plans
+    const [near] = plan.key
+    const [far] = this.#plans.of(link.to).key
+    return [dialect.encode(near!.type, row[near!.name]), dialect.encodeList(far!.type, keys)]
+  }
+
+  #refuse(session: Session, plan: ModelPlan, link: LinkField, keys: readonly unknown[]): MaybePromise<never> {
+    const { dialect } = this.#plans
+    const [far] = this.#plans.of(link.to).key
+    const { existing } = this.#of(plan, link)
+    return chain(session.all(existing.statement, [dialect.encodeList(far!.type, keys)]), (rows) => {
+      const there = new Set(rows.map((row) => row.key))
+      const violations = keys.flatMap((key, at) =>
+        there.has(dialect.encode(far!.type, key))
+          ? []
+          : [{ path: [link.name, at], code: 'reference_not_found', message: `refers to no ${link.to.name}` }],
+      )
+      throw new MonoblocError('reference_not_found', { subject: plan.name, violations })
+    })
+  }
+
+  #of(plan: ModelPlan, link: LinkField): LinkTemplates {
+    let templates = this.#templates.get(link)
+    if (!templates) {
+      templates = this.#compile(plan, link)
+      this.#templates.set(link, templates)
+    }
+    return templates
+  }
+
+  #compile(_: ModelPlan, link: LinkField): LinkTemplates {
+    const { dialect } = this.#plans
+    const target = this.#plans.of(link.to)
+    const [key] = target.key
+    const table = sql.table(link.table)
+    const near = sql.ref(link.near)
+    const far = sql.ref(link.far)
+    const listed = dialect.list(key!.type, sql`${new Slot(1)}`)
+    const keyOf = sql.ref(`t.${key!.name}`)
+    const targets = sql`${sql.table(target.name)} as t`
+    const compile = (query: Parameters<typeof compileTemplate>[1]) => compileTemplate(dialect, query, 'bounded')
+    return {
+      add: compile(
+        sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${keyOf} in ${listed} on conflict do nothing`,
+      ),
+      remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}`),
+      count: compile(sql`select count(*) from ${table} where ${near} = ${new Slot(0)}`),
+      existing: compile(
+        sql`select ${keyOf} as key from ${targets} where ${keyOf} in ${dialect.list(key!.type, sql`${new Slot(0)}`)}`,
+      ),
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import type { Expression } from 'kysely'
+import { reachOf } from '../../schema/index.ts'
+import type { SqlRow } from '../storage.ts'
+import { afterSql, orderSql, writeCursor } from './keyset.ts'
+import { sql } from './kysely.ts'
+import type { ModelPlans } from './model-plan.ts'
+import type { Include, PlacedCondition, ReadLevel } from './read-level.ts'
+import { isJson, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
+import { includeAlias, RowCodec } from './row-codec.ts'
+import type { Sorting } from './sorting.ts'
+import { compileTemplate, Slot, type Template } from './template.ts'
+
+type Sql = Expression<unknown>
+
+/** How rows are asked for, once for each shape. */
+export interface ReadTemplate extends Template {
+  /** `rows` where code had to make the answer, also where a document was asked for. */
+  form: ReadForm
+  codec: RowCodec
+  /** An include without a limit can fail for having too many rows. */
+  capped: boolean
+}
+
+/** One row by its key, whose values stand in the first slots. */
+export function compileGet(
+  plans: ModelPlans,
+  asked: ReadForm,
+  level: ReadLevel,
+  where: PlacedCondition | undefined,
+): ReadTemplate {
+  const { writer, table, base } = begin(plans, asked, level)
+  const keys = level.plan.key.map(({ name }, at) => sql`${ref(table, name)} = ${new Slot(at)}`)
+  const columns = base.form === 'json' ? writer.document(level, table) : rowColumns(writer, level, table)
+  const from = sql`${sql.table(level.plan.name)} as ${sql.ref(table)}`
+  const query = sql`select ${columns} from ${from} where ${sql.join(keys, sql` and `)}${writer.and(where, table)}`
+  const reach = isBounded(where) && level.includes.every(isOneRow) ? 'bounded' : 'plan'
+  return { ...base, ...compileTemplate(plans.dialect, query, reach) }
+}
+
+/** Which rows a page has, and the slots of what bounds it. */
+export interface PageShape {
+  where: PlacedCondition | undefined
+  search: number | undefined
+  sorting: Sorting
+  after: { shape: string; at: number } | undefined
+  limitAt: number
+  offsetAt: number | undefined
+}
+
+export interface PageTemplate extends ReadTemplate {
+  /** The cursor after a row of a result (`rows`), or after the last row of a document of rows (`json`). */
+  cursor: (row: SqlRow, lastDocument: () => string) => string
+}
+
+/** A page of rows; as `json`, one row: the documents between separators, how many, and where needed their cursors. */
+export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel, shape: PageShape): PageTemplate {
+  const { writer, table, base } = begin(plans, asked, level)
+  const { engine, dialect } = plans
+  const { sorting } = shape
+  const columnsOf = sorting.terms.map(({ column }) => column)
+  const select = (columns: Sql) => sql`select ${columns} ${chosenRows(writer, level, shape, table)}`
+  if (base.form === 'rows') {
+    const aliases = columnsOf.map((column, at) => (level.stored.includes(column) ? column.name : `~s${at}`))
+    const extra = columnsOf.filter((column) => !level.stored.includes(column))
+    const more = (from: string) =>
+      extra.map(
+        (column) =>
+          sql`${dialect.selected(column.type, ref(from, column.name))} as ${sql.ref(`~s${columnsOf.indexOf(column)}`)}`,
+      )
+    const cursor: PageTemplate['cursor'] = (row) =>
+      writeCursor(
+        sorting,
+        columnsOf.map(({ decode, toJson }, at) => {
+          const value = row[aliases[at]!]!
+          if (value === null) return null
+          const decoded = decode ? decode(value) : value
+          return toJson ? toJson(decoded as never) : decoded
+        }),
+      )
+    const query =
+      level.includes.length === 0
+        ? select(sql.join([rowColumns(writer, level, table), ...more(table)]))
+        : within(writer, level, columnsOf, select, (chosen) =>
+            sql.join([rowColumns(writer, level, chosen), ...more(chosen)]),
+          )
+    return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+  }
+  const names = columnsOf.map((column) => column.name)
+  const shown = new Set(level.outputs.flatMap((output) => ('column' in output ? [output.name] : [])))
+  // The last document tells its cursor by itself when that is cheap: all it takes is there, and it is no tree.
+  const tells = level.includes.length === 0 && names.every((name) => shown.has(name))
+  const cursor: PageTemplate['cursor'] = tells
+    ? (_, lastDocument) => {
+        const last = JSON.parse(lastDocument()) as Record<string, unknown>
+        return writeCursor(
+          sorting,
+          names.map((name) => last[name]),
+        )
+      }
+    : (_, lastDocument) => writeCursor(sorting, JSON.parse(lastDocument()) as unknown[])
+  const query = within(writer, level, columnsOf, select, (chosen) => {
+    const json = sql`${engine.joinedRows(writer.document(level, chosen))} as json, count(*) as count`
+    if (tells) return json
+    const terms = columnsOf.map((column) => dialect.json(column.type, ref(chosen, column.name))!)
+    return sql`${json}, ${engine.joinedRows(engine.array(terms))} as cursors`
+  })
+  return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+}
+
+/** How many rows match. */
+export function compileCount(
+  plans: ModelPlans,
+  level: ReadLevel,
+  where: PlacedCondition | undefined,
+  search: number | undefined,
+): Template {
+  const { writer, table } = begin(plans, 'rows', level)
+  return compileTemplate(
+    plans.dialect,
+    sql`select count(*) ${matchingRows(writer, level, where, search, table)}`,
+    'plan',
+  )
+}
+
+function begin(plans: ModelPlans, asked: ReadForm, level: ReadLevel) {
+  const form: ReadForm = asked === 'json' && isJson(plans.dialect, level) ? 'json' : 'rows'
+  const writer = new SqlWriter(plans.dialect, plans.engine, form)
+  return {
+    writer,
+    table: writer.alias(),
+    base: { form, codec: new RowCodec(level), capped: level.includes.some(isCapped) },
+  }
+}
+
+// Rows are chosen within and what is shown of them is made outside: an `offset`, even of 0, keeps SQLite from merging
+// the two and working the includes out for every row before it sorts and cuts.
+function within(
+  writer: SqlWriter,
+  level: ReadLevel,
+  more: Parameters<typeof neededColumns>[1],
+  select: (columns: Sql) => Sql,
+  made: (chosen: string) => Sql,
+): ReturnType<typeof sql> {
+  const chosen = writer.alias()
+  const columns = made(chosen)
+  const inner = select(sql.join(neededColumns(level, more).map(({ name }) => sql.ref(name))))
+  return sql`select ${columns} from (${inner}) as ${sql.ref(chosen)}`
+}
+
+function rowColumns(writer: SqlWriter, level: ReadLevel, table: string): Sql {
+  const columns = level.stored.map(
+    ({ name, type }) => sql`${writer.dialect.selected(type, ref(table, name))} as ${sql.ref(name)}`,
+  )
+  const includes = level.includes.map(
+    (include, at) => sql`${writer.include(include, level.plan, table, false)} as ${sql.ref(includeAlias(at))}`,
+  )
+  const all = [...columns, ...includes]
+  return all.length > 0 ? sql.join(all) : sql`1 as ${sql.ref('~')}`
+}
+
+function matchingRows(
+  writer: SqlWriter,
+  level: ReadLevel,
+  where: PlacedCondition | undefined,
+  search: number | undefined,
+  table: string,
+  more: Sql[] = [],
+): Sql {
+  const from = sql`from ${sql.table(level.plan.name)} as ${sql.ref(table)}`
+  const parts = where ? [writer.condition(where, table), ...more] : [...more]
+  if (search !== undefined) parts.push(writer.engine.found(level.plan, table, sql`${new Slot(search)}`))
+  return parts.length > 0 ? sql`${from} where ${sql.join(parts, sql` and `)}` : from
+}
+
+function chosenRows(writer: SqlWriter, level: ReadLevel, shape: PageShape, table: string): Sql {
+  const { sorting, after, limitAt, offsetAt } = shape
+  const more = after ? [afterSql(sorting, after.shape, table, after.at)] : []
+  const rows = matchingRows(writer, level, shape.where, shape.search, table, more)
+  const offset = offsetAt === undefined ? sql`` : sql` offset ${new Slot(offsetAt)}`
+  return sql`${rows} ${orderSql(writer.engine, sorting, table)} limit ${new Slot(limitAt)}${offset}`
+}
+
+function isCapped(include: Include): boolean {
+  if (!('level' in include)) return false
+  return (include.kind === 'many' && include.capped) || include.level.includes.some(isCapped)
+}
+
+// A condition on related rows can look at any number of them.
+function isBounded(where: PlacedCondition | undefined): boolean {
+  return where === undefined || reachOf(where.condition).tables.size === 0
+}
+
+function isOneRow(include: Include): boolean {
+  return (
+    include.kind === 'one' &&
+    include.relation.via.kind === 'ref' &&
+    isBounded(include.where) &&
+    include.level.includes.every(isOneRow)
+  )
+}

@@ -1,0 +1,242 @@
+import { MonoblocError } from '../../errors.ts'
+import { type AnyModel, filterValue } from '../../schema/index.ts'
+import type { MaybePromise, Session, SqlRow, SqlValue } from '../storage.ts'
+import { Asked, positive } from './include-resolve.ts'
+import { type Position, readCursor } from './keyset.ts'
+import { attempt, chain } from './maybe-promise.ts'
+import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
+import type { AnyRow, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
+import { fieldsShape, levelOf } from './read-level.ts'
+import type { ReadForm } from './read-sql.ts'
+import { compileCount, compileGet, compilePage, type PageTemplate, type ReadTemplate } from './read-template.ts'
+import { searchWords } from './search-words.ts'
+import { sortingOf } from './sorting.ts'
+import { rowSeparator } from './sql-engine.ts'
+import { laidOut, Shapes, type Template } from './template.ts'
+
+/** Rows of an answer to a query without a limit: about what one response or one handler can hold. */
+export const mostRows = 10_000
+/** Skipped rows are read and thrown away. */
+const greatestOffset = 10_000
+// Two generations of so many shapes: twice what the engine keeps prepared for one connection.
+const keptShapes = 512
+
+interface Call<T extends Template> {
+  template: T
+  values: readonly SqlValue[]
+}
+
+interface PageCall extends Call<PageTemplate> {
+  /** The most rows of the page; one more is asked for, to know whether the page is the last. */
+  most: number
+  bounded: boolean
+}
+
+/** Rows by key and by page, as code has them or as JSON text. */
+export class Reads {
+  readonly plans: ModelPlans
+  readonly #gets = new Shapes<ReadTemplate>(keptShapes)
+  readonly #pages = new Shapes<PageTemplate>(keptShapes)
+  readonly #counts = new Shapes<Template>(keptShapes)
+
+  constructor(plans: ModelPlans) {
+    this.plans = plans
+  }
+
+  get(session: Session, model: AnyModel, key: unknown, query: GetQuery = {}): MaybePromise<AnyRow | undefined> {
+    const call = this.#get('rows', model, key, query)
+    if (!call) return undefined
+    const { template, values } = call
+    return this.#run(template, () =>
+      chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
+    )
+  }
+
+  getJson(session: Session, model: AnyModel, key: unknown, query: GetQuery = {}): MaybePromise<string | undefined> {
+    const call = this.#get('json', model, key, query)
+    if (!call) return undefined
+    const { template, values } = call
+    return this.#run(template, () => {
+      if (template.form === 'json') return session.value(template.statement, values) as MaybePromise<string | undefined>
+      const { codec } = template
+      return chain(
+        session.first(template.statement, values),
+        (row) => row && JSON.stringify(codec.jsonOf(codec.row(row))),
+      )
+    })
+  }
+
+  find(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<Page> {
+    const call = this.#page('rows', model, query)
+    const { template, values } = call
+    return this.#run(template, () => chain(session.all(template.statement, values), (found) => pageOf(call, found)))
+  }
+
+  findJson(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<JsonPage> {
+    const call = this.#page('json', model, query)
+    const { template, values } = call
+    return this.#run(template, () => {
+      if (template.form === 'json') {
+        return chain(session.first(template.statement, values), (result) => jsonPageOf(call, result!))
+      }
+      return chain(session.all(template.statement, values), (found) => {
+        const { rows, next } = pageOf(call, found)
+        return { json: JSON.stringify(rows.map((row) => template.codec.jsonOf(row))), count: rows.length, next }
+      })
+    })
+  }
+
+  first(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<AnyRow | undefined> {
+    const { template, values } = this.#page('rows', model, { ...query, limit: 1 }, 1)
+    return this.#run(template, () =>
+      chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
+    )
+  }
+
+  count(session: Session, model: AnyModel, query: Pick<FindQuery, 'where' | 'search'> = {}): MaybePromise<number> {
+    const plan = this.plans.of(model)
+    const asked = new Asked(this.plans, plan.name, undefined)
+    const where = asked.condition(query.where)
+    const search = this.#search(plan, asked, query.search)
+    const template =
+      this.#counts.get(asked.key) ??
+      this.#counts.set(asked.key, compileCount(this.plans, levelOf(plan, undefined, []), where, search))
+    return chain(session.value(template.statement, laidOut(template, asked.values)), Number)
+  }
+
+  #get(form: ReadForm, model: AnyModel, key: unknown, query: GetQuery): Call<ReadTemplate> | undefined {
+    const plan = this.plans.of(model)
+    const values = keyValues(this.plans, plan, key)
+    if (!values) return undefined
+    const { where, fields, include } = query
+    if (where === undefined && fields === undefined && include === undefined) {
+      const shape = form === 'json' ? plan.jsonShape : plan.rowShape
+      const template =
+        this.#gets.get(shape) ??
+        this.#gets.set(shape, compileGet(this.plans, form, levelOf(plan, undefined, []), undefined))
+      return { template, values }
+    }
+    const asked = new Asked(this.plans, `${form}:${plan.name}:${fieldsShape(fields)}`, query.restrict)
+    for (const value of values) asked.value(value)
+    const includes = asked.includes(plan, include, ['include'], 1)
+    const placed = asked.condition(where)
+    const template =
+      this.#gets.get(asked.key) ??
+      this.#gets.set(asked.key, compileGet(this.plans, form, levelOf(plan, fields, includes), placed))
+    return { template, values: laidOut(template, asked.values) }
+  }
+
+  #page(form: ReadForm, model: AnyModel, query: FindQuery, fetched?: number): PageCall {
+    const plan = this.plans.of(model)
+    const { fields, limit, offset, after } = query
+    const asked = new Asked(this.plans, `${form}:${plan.name}:${fieldsShape(fields)}`, query.restrict)
+    const includes = asked.includes(plan, query.include, ['include'], 1)
+    const where = asked.condition(query.where)
+    const search = this.#search(plan, asked, query.search)
+    const sorting = sortingOf(plan, query.sort)
+    asked.key += `^${sorting.id}`
+    const position =
+      after === undefined || after === null ? undefined : placed(asked, readCursor(this.plans.dialect, sorting, after))
+    const most = limit === undefined ? mostRows : positive('limit', limit)
+    const limitAt = asked.value(fetched ?? most + 1)
+    const skips = offset !== undefined || includes.length > 0 || form === 'json'
+    const offsetAt = skips ? asked.value(checkedOffset(offset)) : undefined
+    if (skips) asked.key += '#'
+    const template =
+      this.#pages.get(asked.key) ??
+      this.#pages.set(
+        asked.key,
+        compilePage(this.plans, form, levelOf(plan, fields, includes), {
+          where,
+          search,
+          sorting,
+          after: position,
+          limitAt,
+          offsetAt,
+        }),
+      )
+    return { template, values: laidOut(template, asked.values), most, bounded: limit !== undefined }
+  }
+
+  #search(plan: ModelPlan, asked: Asked, text: string | undefined): number | undefined {
+    if (text === undefined) return undefined
+    asked.key += '~'
+    return asked.value(this.plans.engine.searchQuery(searchWords(plan, text)))
+  }
+
+  #run<T>({ capped }: ReadTemplate, work: () => MaybePromise<T>): MaybePromise<T> {
+    if (!capped) return work()
+    return attempt(work, (error) => {
+      if (!(error instanceof MonoblocError) || !this.plans.engine.isTooMany(error.message)) throw error
+      throw new MonoblocError('result_too_large', {
+        detail: 'An included list has more than 1,000 rows: give it a limit.',
+        cause: error,
+      })
+    })
+  }
+}
+
+function placed(asked: Asked, { values, shape }: Position): { shape: string; at: number } {
+  const at = asked.values.length
+  for (const value of values) asked.value(value)
+  asked.key += `>${shape}`
+  return { shape, at }
+}
+
+function checkedOffset(offset: number | undefined): number {
+  if (offset === undefined) return 0
+  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= greatestOffset) return offset
+  throw badQuery('offset', `must be a whole number from 0 to ${greatestOffset}; go on with a cursor`)
+}
+
+/** The engine's values of a key; undefined for what can be no row's key. */
+export function keyValues({ dialect }: ModelPlans, { key }: ModelPlan, given: unknown): SqlValue[] | undefined {
+  const values: SqlValue[] = []
+  for (const { name, type } of key) {
+    const part = key.length === 1 ? given : (given as Record<string, unknown> | null | undefined)?.[name]
+    const value = filterValue(type, part)
+    if (value === undefined) return undefined
+    values.push(dialect.encode(type, value))
+  }
+  return values
+}
+
+function tooLarge(): MonoblocError {
+  return new MonoblocError('result_too_large', { detail: `The limit is ${mostRows} rows.` })
+}
+
+function pageOf({ template, most, bounded }: PageCall, found: SqlRow[]): Page {
+  let next: string | null = null
+  if (found.length > most) {
+    if (!bounded) throw tooLarge()
+    found.length = most
+    next = template.cursor(found[most - 1]!, noDocument)
+  }
+  return { rows: template.codec.rows(found), next }
+}
+
+function noDocument(): string {
+  throw new Error('a row has no document')
+}
+
+// The last row is there only to show that there is one.
+function jsonPageOf({ template, most, bounded }: PageCall, result: SqlRow): JsonPage {
+  const count = Number(result.count)
+  const json = (result.json as string | null) ?? ''
+  if (count <= most) return { json: `[${json}]`, count, next: null }
+  if (!bounded) throw tooLarge()
+  const rows = withoutLast(json)
+  const next = template.cursor(result, () =>
+    lastOf(typeof result.cursors === 'string' ? withoutLast(result.cursors) : rows),
+  )
+  return { json: `[${rows}]`, count: most, next }
+}
+
+function withoutLast(rows: string): string {
+  return rows.slice(0, rows.lastIndexOf(rowSeparator))
+}
+
+function lastOf(rows: string): string {
+  const before = rows.lastIndexOf(rowSeparator)
+  return before === -1 ? rows : rows.slice(before + rowSeparator.length)
+}

@@ -1,0 +1,6 @@
+export class Searches {
+  constructor(_: unknown) {}
+  search(..._: unknown[]): any {
+    throw new Error('not yet')
+  }
+}

@@ -1,0 +1,85 @@
+// What the clients of one database know about each of their requests.
+//
+//   pending       sent, no answer yet
+//   acknowledged  a whole 2xx came: its effect must be there from now on
+//   refused       another whole answer came: no effect of it may ever be there
+//   unknown       the connection broke first: its effect is wholly there or wholly absent
+//   kept, gone    unknown, and then seen to be there or not in the database after the fault: so it must stay
+//   unresolved    an `outside` whose key answers `outcome_unknown`: each of its writes is there at most once
+import type { Operation } from './operation.ts'
+
+export type Outcome = 'pending' | 'acknowledged' | 'refused' | 'unknown' | 'kept' | 'gone' | 'unresolved'
+
+export interface Answer {
+  status: number
+  /** As it came. */
+  body: string
+  /** The header field that the app declares: a replay has it too. */
+  declared: string
+}
+
+export interface Sent {
+  operation: Operation
+  outcome: Outcome
+  /** The first whole answer with a 2xx. */
+  answer?: Answer
+  /** The last other whole answer. */
+  refusal?: Answer
+}
+
+/** `either`: nobody knows yet. */
+export type Presence = 'present' | 'absent' | 'either'
+
+export function presenceOf({ outcome }: Sent): Presence {
+  if (outcome === 'acknowledged' || outcome === 'kept') return 'present'
+  return outcome === 'refused' || outcome === 'gone' ? 'absent' : 'either'
+}
+
+export class Acknowledged {
+  readonly #sent = new Map<string, Sent>()
+  readonly #slots = new Map<string, Sent[]>()
+
+  send(operation: Operation): Sent {
+    return this.#add({ operation, outcome: 'pending' })
+  }
+
+  /** Whether a slot holds a note, for all that its client knows. */
+  holdsNote(slot: string): boolean {
+    const last = this.#slots.get(slot)?.findLast((sent) => presenceOf(sent) === 'present')
+    return last?.operation.kind === 'note' && last.operation.content !== null
+  }
+
+  get(id: string): Sent | undefined {
+    return this.#sent.get(id)
+  }
+
+  /** In the order of sending, which for the requests of one client is the order of their effects. */
+  all(): Sent[] {
+    return [...this.#sent.values()]
+  }
+
+  of<K extends Operation['kind']>(kind: K): (Sent & { operation: Extract<Operation, { kind: K }> })[] {
+    return this.all().filter(({ operation }) => operation.kind === kind) as never
+  }
+
+  count(...outcomes: Outcome[]): number {
+    return this.all().filter(({ outcome }) => outcomes.includes(outcome)).length
+  }
+
+  /** The same requests, of which only these had been acknowledged: what was known at an earlier moment. */
+  when(acknowledged: ReadonlySet<string>): Acknowledged {
+    const earlier = new Acknowledged()
+    for (const sent of this.all()) {
+      const known = acknowledged.has(sent.operation.id) || sent.outcome === 'refused'
+      earlier.#add(known ? { ...sent } : { operation: sent.operation, outcome: 'unknown' })
+    }
+    return earlier
+  }
+
+  #add(sent: Sent): Sent {
+    const { operation } = sent
+    this.#sent.set(operation.id, sent)
+    if (operation.kind === 'note') this.#slots.set(operation.slot, [...(this.#slots.get(operation.slot) ?? []), sent])
+    return sent
+  }
+}

@@ -1,0 +1,117 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import type { LogEntry, LoggedTransaction } from '../../src/storage/index.ts'
+import { type Acknowledged, presenceOf, type Sent } from './acknowledged.ts'
+
+type Json = Record<string, unknown>
+type Tables = Map<string, Map<string, Json>>
+
+/** How a column's value, as SQLite holds it, is written in the log. What is not named here is written as it is. */
+export type ColumnForms = Record<string, Record<string, (value: SQLOutputValue) => unknown>>
+
+/** The log, played from nothing, gives the tables; each request's changes are one transaction of it. */
+export function checkLog(
+  log: LoggedTransaction[],
+  database: DatabaseSync,
+  forms: ColumnForms,
+  ledger: Acknowledged,
+): string[] {
+  const gaps = log
+    .filter(({ position }, at) => position !== at + 1)
+    .slice(0, 1)
+    .map(({ position }, at) => `log: position ${position} stands where ${at + 1} is due`)
+  const outside = log
+    .filter((transaction) => transaction.outside)
+    .map(({ position }) => `log: transaction ${position} is from outside`)
+  return [...gaps, ...outside, ...checkReplay(log, database, forms), ...checkCauses(log, ledger)]
+}
+
+function checkReplay(log: LoggedTransaction[], database: DatabaseSync, forms: ColumnForms): string[] {
+  const replayed: Tables = new Map(Object.keys(forms).map((table) => [table, new Map()]))
+  const violations: string[] = []
+  let sequence = 0
+  for (const { position, entries } of log) {
+    if (entries.length === 0) violations.push(`log: transaction ${position} is empty`)
+    for (const entry of entries) {
+      if (entry.sequence <= sequence) violations.push(`log: entry ${entry.sequence} comes after ${sequence}`)
+      sequence = entry.sequence
+      const problem = replay(replayed, entry)
+      if (problem) violations.push(`log: entry ${entry.sequence} of transaction ${position} ${problem}`)
+    }
+  }
+  for (const [table, rows] of replayed) violations.push(...compare(table, rows, stored(database, table, forms[table]!)))
+  return violations
+}
+
+/** @returns what is wrong with the entry, after those before it */
+function replay(tables: Tables, { table, operation, key, row, previous }: LogEntry): string | undefined {
+  const rows = tables.get(table)
+  if (!rows) return `is of ${table}, which is not a table of the app`
+  const id = JSON.stringify(key)
+  const before = rows.get(id)
+  if (operation === 'insert') {
+    rows.set(id, row)
+    return before && `inserts ${table} ${id} again`
+  }
+  if (!before) return `is an ${operation} of ${table} ${id}, which is not there`
+  if (operation === 'delete') {
+    rows.delete(id)
+    return isSame(before, row) ? undefined : `deletes ${table} ${id} as it was not`
+  }
+  if (operation !== 'update') return `is an ${operation}`
+  rows.set(id, row)
+  return isSame(before, { ...row, ...previous }) ? undefined : `updates ${table} ${id} from what it was not`
+}
+
+function compare(table: string, replayed: Map<string, Json>, found: Json[]): string[] {
+  const rest = [...replayed.values()].map(canonical).sort()
+  const there = found.map(canonical).sort()
+  const missing = rest.filter((row) => !there.includes(row))
+  const extra = there.filter((row) => !rest.includes(row))
+  return [
+    ...missing.slice(0, 3).map((row) => `log: ${table} should hold ${row}`),
+    ...extra.slice(0, 3).map((row) => `log: ${table} holds ${row}, of which the log knows nothing`),
+  ]
+}
+
+function stored(database: DatabaseSync, table: string, forms: ColumnForms[string]): Json[] {
+  return database
+    .prepare(`select * from "${table}"`)
+    .all()
+    .map((row) =>
+      Object.fromEntries(Object.entries(row).map(([column, value]) => [column, forms[column]?.(value) ?? value])),
+    )
+}
+
+/** A request that is there is one transaction; one that is not is none; one without a transaction is up to two. */
+function checkCauses(log: LoggedTransaction[], ledger: Acknowledged): string[] {
+  const counts = new Map<string, number>()
+  for (const { cause } of log) counts.set(cause ?? '', (counts.get(cause ?? '') ?? 0) + 1)
+  return ledger.all().flatMap((sent) => {
+    const count = counts.get(sent.operation.id) ?? 0
+    return count >= least(sent) && count <= most(sent)
+      ? []
+      : [`log: ${sent.operation.kind} ${sent.operation.id} (${sent.outcome}) is ${count} transactions`]
+  })
+}
+
+function least(sent: Sent): number {
+  if (presenceOf(sent) !== 'present') return 0
+  return sent.operation.kind === 'outside' ? 2 : 1
+}
+
+function most(sent: Sent): number {
+  if (presenceOf(sent) === 'absent') return 0
+  return sent.operation.kind === 'outside' ? 2 : 1
+}
+
+function isSame(one: Json, other: Json): boolean {
+  return canonical(one) === canonical(other)
+}
+
+function canonical(row: Json): string {
+  return JSON.stringify(
+    Object.keys(row)
+      .sort()
+      .map((name) => [name, row[name]]),
+  )
+}

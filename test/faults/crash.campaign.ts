@@ -1,0 +1,85 @@
+import path from 'node:path'
+import type { Campaign } from '../campaign/campaign.ts'
+import { Acknowledged } from './acknowledged.ts'
+import { checkDatabase } from './check.ts'
+import { checkAnswers } from './check-answers.ts'
+import { Random } from './random.ts'
+import { retryKeys } from './retry.ts'
+import { Server, type Testing } from './server.ts'
+import { Workload } from './workload.ts'
+
+const clients = 8
+
+/** One database is killed so many times, so that what one crash left behind is there at the next. */
+const killsPerSeed = 25
+
+/**
+ * A server under concurrent writes is killed, looked at and started again. The seed gives what is written and when it is
+ * killed; which instruction that meets is the machine's, so that a violation may need its seed more than once.
+ */
+export const campaign: Campaign = {
+  name: 'crash',
+  unit: 'faults',
+  engines: ['sqlite'],
+  // 525 kills.
+  seeds: 21,
+  slice: [1],
+  run: (seed, { folder }) => runCrashes(seed, folder, killsPerSeed),
+}
+
+export async function runCrashes(seed: number, folder: string, kills: number, testing: Testing = {}) {
+  const file = path.join(folder, 'app.db')
+  const random = new Random(seed)
+  const ledger = new Acknowledged()
+  const workload = new Workload(seed, clients, ledger)
+  const violations: string[] = []
+  const underWay: number[] = []
+  let retried = 0
+  let count = 0
+  while (count < kills && violations.length === 0) {
+    const server = Server.spawn({ file, testing })
+    const kill = drawKill(random)
+    if (kill.at === 'start') {
+      setTimeout(() => server.kill(), kill.milliseconds)
+    } else {
+      const port = await server.listening()
+      if (port === null) return { count, violations: [`it does not start: ${server.output}`] }
+      const retry = await retryKeys(port, ledger, random)
+      retried += retry.count
+      violations.push(...retry.violations)
+      const load = workload.run(port)
+      if (kill.at === 'time') setTimeout(() => server.kill(), kill.milliseconds)
+      else void workload.answered(workload.answers + kill.answers).then(() => server.kill())
+      underWay.push(await load)
+    }
+    const { code, signal } = await server.ended
+    if (signal !== 'SIGKILL') violations.push(`it ended by itself with ${signal ?? code}: ${server.output}`)
+    count++
+    violations.push(...(await checkDatabase(file, ledger)).map((text) => `after kill ${count}: ${text}`))
+  }
+  violations.push(...checkAnswers(ledger))
+  return {
+    count,
+    violations,
+    requests: ledger.all().length,
+    acknowledged: ledger.count('acknowledged'),
+    refused: ledger.count('refused'),
+    kept: ledger.count('kept'),
+    gone: ledger.count('gone'),
+    retried,
+    underWay,
+  }
+}
+
+type Kill =
+  | { at: 'start'; milliseconds: number }
+  | { at: 'time'; milliseconds: number }
+  | { at: 'answer'; answers: number }
+
+/** Most kills fall among the first writes; some right upon an answer, some while it starts and recovers. */
+function drawKill(random: Random): Kill {
+  const dice = random.next()
+  if (dice < 0.1) return { at: 'start', milliseconds: random.below(600) }
+  if (dice < 0.4) return { at: 'answer', answers: 1 + random.below(60) }
+  return { at: 'time', milliseconds: random.next() < 0.8 ? random.below(80) : random.below(1000) }
+}

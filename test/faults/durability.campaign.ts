@@ -1,0 +1,81 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import type { Campaign } from '../campaign/campaign.ts'
+import { Acknowledged } from './acknowledged.ts'
+import { checkDatabase } from './check.ts'
+import { losePower, losses } from './power-loss.ts'
+import { Random } from './random.ts'
+import { Server, type Testing } from './server.ts'
+import { whyNoStrace } from './tools.ts'
+import { readTrace, type Trace, traced } from './trace.ts'
+import { Workload } from './workload.ts'
+
+const clients = 6
+
+/**
+ * The power fails. A SIGKILL can't show that, since what was written stays in the page cache: so a recorder writes down
+ * what the server wrote and synced, and the files are rebuilt as a disk may hold them at some moment.
+ */
+export const campaign: Campaign = {
+  name: 'durability',
+  unit: 'faults',
+  engines: ['sqlite'],
+  seeds: 10,
+  slice: [1],
+  unavailable: whyNoStrace,
+  run: (seed, { folder }) => runPowerLosses(seed, folder, 40),
+}
+
+export async function runPowerLosses(seed: number, folder: string, moments: number, testing: Testing = {}) {
+  const random = new Random(seed)
+  const data = path.join(folder, 'data')
+  const ledger = new Acknowledged()
+  const trace = await record(seed, folder, ledger, 100 + random.below(300), testing)
+  const violations: string[] = []
+  const lost: Record<string, number> = {}
+  let count = 0
+  for (; count < moments && violations.length < 3; count++) {
+    const loss = losses[count % losses.length]!
+    const at = drawMoment(trace, random)
+    const to = path.join(folder, `lost-${count}`)
+    mkdirSync(to)
+    losePower(trace, at, loss, random, data, to)
+    const found = await checkDatabase(path.join(to, 'app.db'), ledger.when(acknowledgedAt(trace, at)))
+    violations.push(...found.map((text) => `${loss} at line ${at}, in ${to}: ${text}`))
+    if (found.length === 0) rmSync(to, { recursive: true })
+    else lost[loss] = (lost[loss] ?? 0) + 1
+  }
+  return { count, violations, lost, lines: trace.lines, acknowledged: ledger.count('acknowledged') }
+}
+
+/** Runs a server from an empty folder on, until it has given so many answers. */
+async function record(
+  seed: number,
+  folder: string,
+  ledger: Acknowledged,
+  answers: number,
+  testing: Testing,
+): Promise<Trace> {
+  const data = path.join(folder, 'data')
+  const file = path.join(folder, 'trace')
+  mkdirSync(data)
+  const server = Server.spawn({ file: path.join(data, 'app.db'), testing, under: traced(file) })
+  const port = await server.listening()
+  if (port === null) throw new Error(`it does not start: ${server.output}`)
+  const workload = new Workload(seed, clients, ledger)
+  void workload.answered(answers).then(() => server.kill())
+  await workload.run(port)
+  await server.ended
+  return readTrace(file, data)
+}
+
+/** Mostly right after an answer left, where it must be on disk and nothing after it need be; else anywhere. */
+function drawMoment(trace: Trace, random: Random): number {
+  const answers = trace.events.filter((event) => event.kind === 'answer')
+  return random.chance(0.7) ? random.pick(answers).start + 1 : random.below(trace.lines)
+}
+
+export function acknowledgedAt(trace: Trace, at: number): Set<string> {
+  const before = trace.events.filter((event) => event.kind === 'answer' && event.start < at && event.status < 300)
+  return new Set(before.map((event) => (event as { request: string }).request))
+}

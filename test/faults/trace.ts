@@ -1,0 +1,134 @@
+// Reads what strace wrote of a server: which bytes it gave to which file, what it asked to have on disk, and which answers
+// left. A line's number is the time; a call lasts from the line where it begins to the line where it returns.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+interface Lasting {
+  start: number
+  end: number
+}
+
+export type TraceEvent = Lasting &
+  (
+    | { kind: 'create' | 'remove' | 'folder'; path: string }
+    | { kind: 'rename'; path: string; to: string }
+    | { kind: 'write'; path: string; offset: number; data: Buffer }
+    | { kind: 'truncate'; path: string; size: number }
+    | { kind: 'sync'; path: string; failed: boolean }
+    /** The first bytes of an answer left. */
+    | { kind: 'answer'; status: number; request: string }
+  )
+
+export interface Trace {
+  events: TraceEvent[]
+  lines: number
+}
+
+const calls = [
+  ...['openat', 'creat', 'mkdir', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2', 'ftruncate', 'truncate'],
+  ...[
+    'write',
+    'writev',
+    'pwrite64',
+    'pwritev',
+    'pwritev2',
+    'sendmsg',
+    'sendto',
+    'fallocate',
+    'copy_file_range',
+    'sendfile',
+  ],
+  ...['fsync', 'fdatasync', 'sync_file_range', 'syncfs', 'msync'],
+]
+
+/** The command under which a server writes its trace to a file. Paths and bytes are hexadecimal, so nothing is cut or escaped. */
+export function traced(file: string, ...injected: string[]): string[] {
+  const options = ['-f', '--seccomp-bpf', '-qq', '-y', '-xx', '-s', '16777216', '-e', 'signal=none', '-o', file]
+  return [
+    'strace',
+    ...options,
+    '-e',
+    `trace=${calls.join()}`,
+    ...injected.flatMap((what) => ['-e', `inject=${what}`]),
+    '--',
+  ]
+}
+
+/** @param folder what lies outside it is left out, answers aside */
+export function readTrace(file: string, folder: string): Trace {
+  const events: TraceEvent[] = []
+  const begun = new Map<string, { text: string; start: number }>()
+  const lines = readFileSync(file, 'latin1').split('\n')
+  for (const [at, line] of lines.entries()) {
+    const [, process, text] = /^(\d+) +(.*)$/.exec(line) ?? []
+    if (!process || !text) continue
+    const unfinished = / <unfinished \.\.\.>$/.exec(text)
+    if (unfinished) {
+      begun.set(process, { text: text.slice(0, unfinished.index), start: at })
+      continue
+    }
+    const resumed = /^<\.\.\. \w+ resumed>/.exec(text)
+    const before = resumed ? begun.get(process) : undefined
+    const call = before ? before.text + text.slice(resumed![0].length) : text
+    const event = readCall(call, folder)
+    if (event) events.push({ ...event, start: before?.start ?? at, end: at } as TraceEvent)
+  }
+  for (const { text, start } of begun.values()) {
+    // A call during which the process was killed: what it gave may be there, what it asked for is not.
+    const event = readCall(`${text}) = ?`, folder)
+    if (event && event.kind !== 'sync') events.push({ ...event, start, end: Number.POSITIVE_INFINITY } as TraceEvent)
+  }
+  events.sort((one, other) => one.start - other.start)
+  return { events, lines: lines.length }
+}
+
+type Event = TraceEvent extends infer E ? (E extends Lasting ? Omit<E, 'start' | 'end'> : never) : never
+
+function readCall(text: string, folder: string): Event | undefined {
+  const [, name, args, result] = /^(\w+)\((.*)\) += (\S+)/s.exec(text) ?? []
+  if (!name || args === undefined || result === undefined) return undefined
+  const failed = result.startsWith('-')
+  const target = /^(?:\w+)<([^>]*)>/.exec(args)
+  const file = target ? decode(target[1]!).toString() : undefined
+  if (name === 'fsync' || name === 'fdatasync')
+    return file && isInside(file, folder) ? { kind: 'sync', path: file, failed } : undefined
+  if (failed) return undefined
+  if (/^(write|writev|sendmsg|sendto)$/.test(name) && file && /^(socket|TCP|TCPv6):/.test(file)) return readAnswer(args)
+  if (/^(openat|creat|mkdir|unlink|unlinkat|rename|renameat|renameat2)$/.test(name))
+    return readEntry(name, args, folder)
+  if (!file || !isInside(file, folder)) return undefined
+  if (name === 'pwrite64') {
+    const data = decode(/"([^"]*)"/.exec(args)![1]!)
+    const written = result === '?' ? data.length : Number(result)
+    return { kind: 'write', path: file, offset: Number(/(\d+)$/.exec(args)![1]), data: data.subarray(0, written) }
+  }
+  if (name === 'ftruncate') return { kind: 'truncate', path: file, size: Number(/(\d+)$/.exec(args)![1]) }
+  // Rather stop than rebuild a file without something that was done to it. The shared memory file is not durable anyway.
+  if (file.endsWith('-shm')) return undefined
+  throw new Error(`${name} on ${file} is not understood`)
+}
+
+function readEntry(name: string, args: string, folder: string): Event | undefined {
+  const paths = [...args.matchAll(/"([^"]*)"/g)].map(([, text]) => path.resolve(folder, decode(text!).toString()))
+  const [first, second] = paths
+  if (!first || !isInside(first, folder)) return undefined
+  if (name === 'mkdir') return { kind: 'folder', path: first }
+  if (name.startsWith('unlink')) return { kind: 'remove', path: first }
+  if (name.startsWith('rename')) return { kind: 'rename', path: first, to: second! }
+  return /O_CREAT/.test(args) || name === 'creat' ? { kind: 'create', path: first } : undefined
+}
+
+function readAnswer(args: string): Event | undefined {
+  const text = [...args.matchAll(/"([^"]*)"/g)].map(([, part]) => decode(part!).toString('latin1')).join('')
+  const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]
+  const request = /\r\nx-request-id: ([^\r]*)/i.exec(text)?.[1]
+  return status && request ? { kind: 'answer', status: Number(status), request } : undefined
+}
+
+function decode(text: string): Buffer {
+  return Buffer.from(text.replaceAll('\\x', ''), 'hex')
+}
+
+function isInside(file: string, folder: string): boolean {
+  return file === folder || file.startsWith(`${folder}/`)
+}

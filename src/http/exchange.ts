@@ -99,6 +99,8 @@ export class Exchange {
     const target = request.url!
     if (target.length > app.limits.target) throw new MonoblocError('uri_too_long')
     if (request.rawHeaders.length > 2 * app.limits.headerFields) throw new MonoblocError('headers_too_large')
+    if (request.headers.host === undefined && request.httpVersionMinor === 1)
+      throw new MonoblocError('malformed_request')
     const path = pathOf(target)
     const method = request.method!
     const found =

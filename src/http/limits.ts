@@ -2,7 +2,7 @@
 export interface HttpLimits {
   /** Bytes of a request target. Beyond: 414 `uri_too_long`. Default 8,192, which RFC 9110 (4.1) asks for at least. */
   target: number
-  /** Bytes of request line and header together. Beyond: 431 `headers_too_large`. Default 16 KiB. */
+  /** Bytes of target, names and values of the header together. Beyond: 431 `headers_too_large`. Default 16 KiB. */
   header: number
   /** Header fields. Beyond: 431 `headers_too_large`. Default 100; browsers behind proxies send some 30. */
   headerFields: number

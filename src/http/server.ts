@@ -105,7 +105,11 @@ export function createHttpServer({
 
 /** Puts our pipeline behind Fastify's hooks: what no route of a plugin takes is ours, before Fastify reads the body. */
 function mount(fastify: FastifyInstance, extend: NonNullable<HttpServerOptions['extend']>, app: HttpApp): void {
-  fastify.addHttpMethod('QUERY', { hasBody: true })
+  // Methods that Fastify does not know would get its own 404. CONNECT never becomes a request.
+  for (const method of http.METHODS) {
+    if (method !== 'CONNECT' && !fastify.supportedMethods.includes(method))
+      fastify.addHttpMethod(method, { hasBody: true })
+  }
   fastify.setErrorHandler((error, request, reply) => takeOver(app, request, reply).fail(error))
   fastify.register(async () => {
     await extend(fastify)
@@ -130,12 +134,13 @@ function listenerFor(app: HttpApp, listener: http.RequestListener): http.Server 
   const { limits } = app
   const server = http.createServer(
     {
-      maxHeaderSize: limits.header,
+      // Node refuses at this count, not beyond it.
+      maxHeaderSize: limits.header + 1,
       headersTimeout: Math.min(limits.headerTimeout, limits.requestTimeout),
       requestTimeout: limits.requestTimeout,
       keepAliveTimeout: limits.keepAlive,
       // How late a timeout may be noticed: Node's 30 s would make a limit of 10 s one of 40.
-      connectionsCheckingInterval: 1000,
+      connectionsCheckingInterval: Math.min(1000, limits.headerTimeout, limits.requestTimeout),
       // Answered by us, as a problem.
       requireHostHeader: false,
     },
@@ -166,8 +171,8 @@ function refuse(app: HttpApp, reason: NodeJS.ErrnoException, socket: Socket): vo
     app.diagnostics.emit(requestUnread, { code: error.code, reason: reason.message, address: socket.remoteAddress })
   }
   // An answer that has begun on this connection can only be broken off.
-  const begun = (socket as Socket & { _httpMessage?: http.ServerResponse })._httpMessage?.headersSent
-  if (begun) {
+  const answer = (socket as Socket & { _httpMessage?: http.ServerResponse })._httpMessage
+  if (answer?.headersSent && !answer.writableEnded) {
     socket.destroy()
     return
   }

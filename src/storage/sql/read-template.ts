@@ -5,7 +5,7 @@ import { afterSql, orderSql, writeCursor } from './keyset.ts'
 import { sql } from './kysely.ts'
 import type { ModelPlans } from './model-plan.ts'
 import type { Include, PlacedCondition, ReadLevel } from './read-level.ts'
-import { isJson, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
+import { isJson, limitSql, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
 import { includeAlias, RowCodec } from './row-codec.ts'
 import type { Sorting } from './sorting.ts'
 import { compileTemplate, Slot, type Template } from './template.ts'
@@ -177,7 +177,7 @@ function chosenRows(writer: SqlWriter, level: ReadLevel, shape: PageShape, table
   const more = after ? [afterSql(sorting, after.shape, table, after.at)] : []
   const rows = matchingRows(writer, level, shape.where, shape.search, table, more)
   const offset = offsetAt === undefined ? sql`` : sql` offset ${new Slot(offsetAt)}`
-  return sql`${rows} ${orderSql(writer.engine, sorting, table)} limit ${new Slot(limitAt)}${offset}`
+  return sql`${rows} ${orderSql(writer.engine, sorting, table)} ${limitSql(limitAt)}${offset}`
 }
 
 function isCapped(include: Include): boolean {

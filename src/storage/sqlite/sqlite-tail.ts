@@ -17,7 +17,7 @@ const statements = {
     select (select max(sequence) from monobloc_log) as sequence, position, last,
       (select min(position) from monobloc_commit) as oldest
     from (select 1) left join (select position, last from monobloc_commit order by position desc limit 1)`),
-  commits: bounded('select * from monobloc_commit where position > ? order by position limit ?'),
+  commits: bounded('select * from monobloc_commit where position > ? order by position limit ? + 0'),
   entries: bounded('select * from monobloc_log where sequence between ? and ? order by sequence'),
   shape: bounded('select * from monobloc_shape where id = ?'),
 }

@@ -9,7 +9,8 @@ import { seed } from './seed.ts'
 export default backend({
   name: 'conduit',
   serve: [home, people, articles, comments],
-  auth: { schemes: ['Token', 'Bearer'], lifetime: '7d' },
+  auth: { schemes: ['Token', 'Bearer'], lifetime: 7 * 24 * 60 * 60 },
   errors: conduitErrors,
   seed,
+  keepSecret: true,
 })

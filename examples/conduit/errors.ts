@@ -1,4 +1,4 @@
-import type { MonoblocError } from 'monobloc'
+import type { Problem } from 'monobloc'
 
 const words: Record<string, string> = {
   required: "can't be blank",
@@ -7,17 +7,17 @@ const words: Record<string, string> = {
 }
 
 /** Errors as the specification of Conduit has them: `{ errors: { title: ["can't be blank"] } }`. */
-export function conduitErrors(_problem: unknown, error: MonoblocError) {
-  const errors = (key: string, word: string) => ({ body: { errors: { [key]: [word] } } })
-  if (error.code === 'invalid_credentials') return errors('credentials', 'invalid')
-  if (error.status === 401) return errors('token', 'is missing')
-  if (error.status === 403) return errors(error.subject ?? 'request', 'forbidden')
-  if (error.status === 404) return errors(error.subject ?? 'route', 'not found')
-  if (error.violations.length === 0) return errors('request', error.publicMessage)
+export function conduitErrors({ code, status, subject, title, errors = [] }: Problem) {
+  const one = (key: string, word: string) => ({ body: { errors: { [key]: [word] } } })
+  if (code === 'invalid_credentials') return one('credentials', 'invalid')
+  if (status === 401) return one('token', 'is missing')
+  if (status === 403) return one(subject ?? 'request', 'forbidden')
+  if (status === 404) return one(subject ?? 'route', 'not found')
+  if (errors.length === 0) return one('request', title)
   const listed: Record<string, string[]> = {}
-  for (const { path, code, message } of error.violations) {
-    const key = path.findLast((part) => typeof part === 'string') ?? 'request'
-    listed[key] = [...(listed[key] ?? []), words[code] ?? message]
+  for (const { pointer, parameter, code, detail } of errors) {
+    const key = parameter ?? pointer?.split('/').findLast((part) => Number.isNaN(Number(part))) ?? 'request'
+    listed[key] = [...(listed[key] ?? []), words[code] ?? detail]
   }
-  return { status: error.status === 400 ? 422 : error.status, body: { errors: listed } }
+  return { status: status === 400 ? 422 : status, body: { errors: listed } }
 }

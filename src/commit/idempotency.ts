@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { MonoblocError } from '../errors.ts'
-import type { Row } from '../schema/index.ts'
+import type { Condition, Row } from '../schema/index.ts'
 import type { Queries, Session, Storage } from '../storage/index.ts'
 import { IdempotencyRecord } from './idempotency-record.ts'
 
@@ -127,6 +127,19 @@ export class Idempotency {
         await this.#write(session, { scope, key, fingerprint: record.fingerprint }, { state: 'done', ...answer })
       else await this.#queries.delete(session, IdempotencyRecord, { scope, key })
     })
+  }
+
+  /** Removes the records that have expired. */
+  async prune(): Promise<number> {
+    const expired: Condition = {
+      kind: 'compare',
+      column: 'expiresAt',
+      type: { type: 'timestamp' },
+      comparison: { operator: 'lte', value: new Date(this.#now()) },
+    }
+    return this.#storage.write({ deadline: writeDeadline }, (session) =>
+      this.#queries.deleteMany(session, IdempotencyRecord, expired),
+    )
   }
 
   async #read(

@@ -1,3 +1,4 @@
+import type { Definition } from '../access/index.ts'
 import { MonoblocError } from '../errors.ts'
 import type { StandardSchemaV1 } from '../schema/index.ts'
 import type { EndpointOptions, Method, OutputOf, PathParams, Returns } from './endpoint-types.ts'
@@ -25,6 +26,8 @@ export interface Endpoint<Route extends string = string, P = any, Q = any, B = a
   /** Media types of the body. Default: JSON. */
   readonly accepts?: readonly string[]
   readonly options: AnyEndpointOptions & { params?: P; query?: Q; body?: B; returns?: R }
+  /** What it was defined with; undefined for one without models. */
+  readonly definition?: Definition
 }
 
 /** The function that `define` gives: it knows the types of `db` (in `Tools`) and of the user. */

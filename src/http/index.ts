@@ -1,4 +1,5 @@
 export { type Answer, type AnswerBody, JsonText } from './answer.ts'
+export { type Auth, type Defined, define, type HandlerTools } from './define.ts'
 export { createEndpoint, type Endpoint, type EndpointFunction } from './endpoint.ts'
 export type * from './endpoint-types.ts'
 export type { HttpHost, IdempotencyClaim, Unit, UnitScope } from './host.ts'

@@ -38,7 +38,13 @@ export function readEnvironment(folder: string, mode: Mode, real: NodeJS.Process
       if (value && !settings.has(name)) settings.set(name, { value, from })
     }
   }
-  add(real, 'environment')
+  for (const [name, value] of Object.entries(real)) {
+    if (value)
+      settings.set(name, {
+        value,
+        from: exported.get(name)?.value === value ? exported.get(name)!.from : 'environment',
+      })
+  }
   for (const file of environmentFiles(mode)) {
     try {
       // The mode decides which files are read, so a file can't decide the mode.
@@ -52,7 +58,14 @@ export function readEnvironment(folder: string, mode: Mode, real: NodeJS.Process
   return { settings, problems }
 }
 
+// What was exported is part of the real environment from then on; this tells where it came from.
+const exported = new Map<string, Setting>()
+
 /** Lets code that reads `process.env` see what the files say, as `node --env-file` does. */
 export function exportEnvironment({ settings }: Environment, target: NodeJS.ProcessEnv = process.env): void {
-  for (const [name, { value, from }] of settings) if (from !== 'environment') target[name] ??= value
+  for (const [name, setting] of settings) {
+    if (setting.from === 'environment' || target[name]) continue
+    target[name] = setting.value
+    exported.set(name, setting)
+  }
 }

@@ -65,6 +65,8 @@ export interface Told {
 
 export interface ConfigSources {
   options?: ConfigOptions
+  /** Said at the call of `listen`: stronger than everything. */
+  port?: number
   /** Default: `process.env`. Its NODE_ENV is the mode; default `development`. */
   environment?: NodeJS.ProcessEnv
   /** Where the `.env` files are and relative paths begin. Default: the working folder. */
@@ -87,7 +89,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const text: Parser<string> = (value) => ({ value })
   const config = {
     mode,
-    port: reader.read('PORT', 'port', options.port, wholeNumber(0, 65_535, 'a port'), 3000),
+    port: reader.read('PORT', 'port', options.port, wholeNumber(0, 65_535, 'a port'), 3000, sources.port),
     host: reader.read('HOST', 'host', options.host, hostName, production ? '0.0.0.0' : '127.0.0.1'),
     data: path.resolve(folder, reader.read('MONOBLOC_DATA', 'data', options.data, text, 'data')),
     logLevel: reader.read('MONOBLOC_LOG', 'logLevel', options.logLevel, oneOf(logLevels), 'info'),
@@ -130,9 +132,10 @@ class ConfigReader {
     for (const problem of this.#environment.problems) this.#problem('.env', problem)
   }
 
-  read<T>(name: string, option: string, given: unknown, parse: Parser<T>, otherwise: T): T {
+  read<T>(name: string, option: string, given: unknown, parse: Parser<T>, otherwise: T, argument?: T): T {
     this.#known.add(name)
-    const setting = this.#environment.settings.get(name)
+    const said = argument === undefined ? undefined : { value: String(argument), from: 'the argument of listen()' }
+    const setting = said ?? this.#environment.settings.get(name)
     const value = setting?.value ?? (given === undefined ? undefined : String(given))
     const from = setting?.from ?? (given === undefined ? 'default' : `backend({ ${option} })`)
     const parsed: Parsed<T> = value === undefined ? { value: otherwise } : parse(value)

@@ -4,11 +4,14 @@
 // A second signal while draining exits at once with 130 (SIGINT) or 143 (SIGTERM), as a shell reports a killed process.
 import { constants } from 'node:os'
 import { type Logger, watchProcessErrors } from '../observe/index.ts'
+import { exitCodes } from './exit-code.ts'
 
 export interface ProcessGuardOptions {
   log: Logger
   /** Finishes what is under way. When it rejects, the process exits with 1. */
   stop: () => Promise<void>
+  /** Milliseconds after which a stop that hangs ends in an exit with 1. */
+  limit: number
   /** Default `process.exit`. */
   exit?: (code: number) => void
 }
@@ -18,25 +21,36 @@ export interface ProcessGuardOptions {
 const sameWish = 100
 
 /** Ties a running app to its process: signals and process-level errors stop it. @returns unties it */
-export function guardProcess({ log, stop, exit = (code) => process.exit(code) }: ProcessGuardOptions): () => void {
+export function guardProcess({
+  log,
+  stop,
+  limit,
+  exit = (code) => process.exit(code),
+}: ProcessGuardOptions): () => void {
   let draining: number | undefined
-  let code = 0
+  let code: number = exitCodes.ok
 
   async function drain(): Promise<void> {
     draining = performance.now()
+    const late = setTimeout(() => {
+      log.fatal(`not stopped within ${limit} ms: exiting as it is`)
+      log.flush()
+      exit(exitCodes.failure)
+    }, limit)
     try {
       await stop()
       log.info('stopped')
     } catch (error) {
       log.fatal('could not stop in order', { error })
-      code = 1
+      code = exitCodes.failure
     }
+    clearTimeout(late)
     log.flush()
     exit(code)
   }
 
   const fail = () => {
-    code = 1
+    code = exitCodes.failure
     if (draining === undefined) void drain()
   }
 

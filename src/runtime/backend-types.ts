@@ -1,0 +1,83 @@
+import type { SystemDb } from '../commit/index.ts'
+import type { ErrorMapper } from '../http/index.ts'
+import type { LogDestination, Logger } from '../observe/index.ts'
+import type { ConfigOptions } from './config.ts'
+import type { Address } from './listening.ts'
+
+/** What code says of a backend. Whatever operating it may change is a setting too: see `ConfigOptions`. */
+export interface BackendOptions extends ConfigOptions {
+  /** For logs, the reference and tokens. Default `app`. */
+  name?: string
+  /** Everything it serves, in any order: endpoints, resources, and objects that hold some (`import * as articles`). */
+  serve: readonly Served[]
+  auth?: AuthOptions
+  /** An app's own form of errors. */
+  errors?: ErrorMapper
+  /** Fills a database that has just been made. Runs once, as the system, before the first request. */
+  seed?: (db: SystemDb<any, any>) => Promise<void>
+  /** Milliseconds of a blocked event loop from which the log names what blocked it. Default 100. */
+  blockedAfter?: number
+}
+
+/** What `endpoint` and `resource` return, or an object that holds some among its values. */
+export type Served = object
+
+export interface AuthOptions {
+  /** Words that may stand before a token in the Authorization header. Default: `['Bearer']`. */
+  schemes?: readonly string[]
+  /** Seconds that an access token lives. Default: a day. */
+  lifetime?: number
+}
+
+/** One route, as `monobloc routes` lists it. */
+export interface RouteInfo {
+  method: string
+  path: string
+  /** Who may ask: `anyone`, or the name of the user model. */
+  access: string
+  transaction: 'read' | 'write' | 'none'
+  /** Where it comes from: `endpoint`, `resource article`, `monobloc`. */
+  source: string
+}
+
+export interface Listening extends Address {
+  /** Drains and stops: see `Backend.stop`. */
+  stop(): Promise<void>
+}
+
+/** For programs that embed a backend, and for tests. */
+export interface StartOptions {
+  /** Stronger than PORT. 0: any free one. */
+  port?: number
+  /** Default: `process.env`. */
+  environment?: NodeJS.ProcessEnv
+  /** Where `.env` files are and relative paths begin. Default: the working folder. */
+  folder?: string
+  /** Where log lines go. Default: standard output. */
+  logTo?: LogDestination
+}
+
+/** A backend: what it serves, and how it starts and stops. */
+export interface Backend {
+  readonly name: string
+  /**
+   * Starts as a program: prints where it is, drains and exits 0 on SIGTERM and SIGINT, and prints every problem and
+   * exits when it can't start (78: configuration, 69: port or database in use, 1: anything else). Under a test runner
+   * (NODE_ENV=test) it leaves the process alone and throws instead.
+   *
+   * @param port stronger than PORT; 0: any free one
+   */
+  listen(port?: number): Promise<Listening>
+  /**
+   * Starts inside a program that looks after itself: no signals, no exit, nothing printed but logs.
+   *
+   * @throws MonoblocError `configuration_invalid`, `schema_differs`, `port_taken`, `listen_refused`, …
+   */
+  start(options?: StartOptions): Promise<Listening>
+  /** Finishes what is under way, closes the database, flushes the log. May be called at any time, any number of times. */
+  stop(): Promise<void>
+  /** Every route, without starting anything. */
+  routes(): Promise<RouteInfo[]>
+  /** The logger of the running backend; before it has started, one that writes nothing. */
+  readonly log: Logger
+}

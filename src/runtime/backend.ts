@@ -1,0 +1,69 @@
+import { silentLogger } from '../observe/index.ts'
+import { type AppRun, createAppRun } from './app-run.ts'
+import type { Backend, BackendOptions, Listening, StartOptions } from './backend-types.ts'
+import { composeRoutes } from './compose.ts'
+import { runProgram } from './program.ts'
+import { service } from './service.ts'
+
+/** By which the command recognises a backend, also one of another copy of this package. */
+export const backendMark: unique symbol = Symbol.for('monobloc.backend') as never
+
+/**
+ * Collects what an app serves.
+ *
+ *   await backend({ serve: [hello] }).listen(3000)
+ *
+ * or, to be run by `monobloc dev` and `monobloc start`:
+ *
+ *   export default backend({ name: 'press', serve: [articles, publish] })
+ */
+export function backend(options: BackendOptions): Backend {
+  return new AppBackend(options)
+}
+
+class AppBackend implements Backend {
+  readonly [backendMark] = true
+  readonly name: string
+  readonly #options: BackendOptions
+  #startOptions: StartOptions = {}
+  #run: AppRun | undefined
+
+  // A run is made for each start, so that a backend that was stopped starts from nothing.
+  readonly #service = service({
+    name: 'backend',
+    start: async (signal) => {
+      const run = await createAppRun(this.#options, this.#startOptions)
+      this.#run = run
+      signal.addEventListener('abort', () => void run.stop().catch(() => {}))
+      await run.start()
+    },
+    stop: () => this.#run?.stop(),
+  })
+
+  constructor(options: BackendOptions) {
+    this.#options = options
+    this.name = options.name ?? 'app'
+  }
+
+  get log() {
+    return this.#run?.log ?? silentLogger
+  }
+
+  listen(port?: number): Promise<Listening> {
+    return runProgram(this, port === undefined ? {} : { port }, () => this.#run)
+  }
+
+  async start(options: StartOptions = {}): Promise<Listening> {
+    this.#startOptions = options
+    await this.#service.start()
+    return { ...this.#run!.address!, stop: () => this.stop() }
+  }
+
+  stop(): Promise<void> {
+    return this.#service.stop()
+  }
+
+  routes() {
+    return composeRoutes(this.#options)
+  }
+}

@@ -1,0 +1,66 @@
+import type { Server } from 'node:http'
+import { createHttpServer, type Endpoint, type HttpHost } from '../http/index.ts'
+import type { RunContext } from './app-run.ts'
+import type { BackendOptions, RouteInfo } from './backend-types.ts'
+import type { ComposedData } from './compose-data.ts'
+import { probes } from './probes.ts'
+import { definitionOf, flatServed } from './served.ts'
+import type { Service } from './service.ts'
+
+export interface Composed {
+  /** Not listening yet. */
+  server: Server
+  /** What must run before the first request, in order. */
+  services: Service[]
+  /** Absent in an app without models. */
+  data: ComposedData | undefined
+  /** Ends what HTTP holds when the last connection is gone. */
+  close(): Promise<void>
+  links: [string, string][]
+}
+
+/**
+ * Puts a run together. An app without models loads no database.
+ *
+ * @throws MonoblocError `definition_invalid`
+ */
+export async function compose(context: RunContext): Promise<Composed> {
+  const { options, config, log, diagnostics, health } = context
+  const endpoints = flatServed(options.serve)
+  const definition = definitionOf(endpoints)
+  const data = definition && (await import('./compose-data.ts')).composeData(context, definition)
+  const http = createHttpServer({
+    routes: [...endpoints, ...probes(health)],
+    host: data?.host ?? withoutData,
+    options: {
+      log,
+      diagnostics,
+      errors: options.errors,
+      development: config.mode === 'development',
+      limits: { body: config.bodyLimit },
+    },
+  })
+  await http.fastify.ready()
+  return { server: http.fastify.server, services: data?.services ?? [], data, close: () => http.close(), links: [] }
+}
+
+const withoutData: HttpHost<null> = {
+  run: (_unit, work) => work({ db: undefined }),
+  prepare: (_unit, work) => work({ db: undefined }),
+}
+
+/** What an app serves, with nothing of it started. */
+export async function composeRoutes({ serve }: BackendOptions): Promise<RouteInfo[]> {
+  return flatServed(serve).map((endpoint) => ({
+    method: endpoint.method,
+    path: endpoint.path,
+    access: !endpoint.definition?.user || endpoint.options.anyone ? 'anyone' : endpoint.definition.user.name,
+    transaction: transactionOf(endpoint),
+    source: 'endpoint',
+  }))
+}
+
+function transactionOf({ method, definition, options }: Endpoint): RouteInfo['transaction'] {
+  if (!definition || options.transaction === false) return 'none'
+  return options.transaction ?? (method === 'GET' || method === 'HEAD' || method === 'QUERY' ? 'read' : 'write')
+}

@@ -1,0 +1,32 @@
+import { MonoblocError } from '../errors.ts'
+
+/** How a process of ours ends, after sysexits.h where it has a word for it. */
+export const exitCodes = {
+  ok: 0,
+  /** An error that nothing caught, or a check that failed. */
+  failure: 1,
+  /** The command line is not understood (EX_USAGE). */
+  usage: 64,
+  /** Something is in use that may be free later: the port, the database (EX_UNAVAILABLE). */
+  unavailable: 69,
+  /** Starting again changes nothing until somebody changes the configuration, the app or the machine (EX_CONFIG). */
+  configuration: 78,
+} as const
+
+const byCode: Record<string, number> = {
+  app_invalid: exitCodes.configuration,
+  app_not_found: exitCodes.configuration,
+  configuration_invalid: exitCodes.configuration,
+  definition_invalid: exitCodes.configuration,
+  schema_differs: exitCodes.configuration,
+  dependency_missing: exitCodes.configuration,
+  listen_refused: exitCodes.configuration,
+  port_taken: exitCodes.unavailable,
+  database_busy: exitCodes.unavailable,
+  database_full: exitCodes.unavailable,
+}
+
+/** The exit code of a process that could not start. */
+export function exitCodeOf(error: unknown): number {
+  return (error instanceof MonoblocError && byCode[error.code]) || exitCodes.failure
+}

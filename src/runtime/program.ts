@@ -1,0 +1,60 @@
+import type { AppRun } from './app-run.ts'
+import type { Backend, Listening, StartOptions } from './backend-types.ts'
+import { exportEnvironment, type Mode, modes, readEnvironment } from './config-environment.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { guardProcess } from './process-signals.ts'
+import { banner, startFailure, wantsColour } from './start-report.ts'
+
+// Shared by every copy of this package in the process: the command looks here for apps that listen by themselves.
+const programsKey = Symbol.for('monobloc.programs')
+
+export interface Programs {
+  /** Set by commands that look at an app without running it: `listen` then starts nothing. */
+  inspecting: boolean
+  apps: Backend[]
+}
+
+export function programs(): Programs {
+  const shared = globalThis as { [programsKey]?: Programs }
+  return (shared[programsKey] ??= { inspecting: false, apps: [] })
+}
+
+/** `Backend.listen`: starts as the program that this process is. */
+export async function runProgram(
+  app: Backend,
+  options: StartOptions,
+  current: () => AppRun | undefined,
+): Promise<Listening> {
+  const { inspecting, apps } = programs()
+  apps.push(app)
+  if (inspecting) return { url: '', host: '', port: 0, stop: async () => {} }
+  if (process.env.NODE_ENV === 'test') return app.start(options)
+  exportFiles()
+  try {
+    const listening = await app.start(options)
+    const { config, log } = current()!
+    guardProcess({ log, stop: () => app.stop(), limit: config.drain + closingTime })
+    announce(app.name, current()!)
+    return listening
+  } catch (error) {
+    process.stderr.write(startFailure(error, wantsColour(process.stderr)))
+    process.exit(exitCodeOf(error))
+  }
+}
+
+// What is left of the ten seconds after which `docker stop` kills, beside the default drain: closing the database takes
+// milliseconds, unless a disk hangs, and then nothing is gained by waiting.
+const closingTime = 1500
+
+function announce(name: string, { config, log, links, address }: AppRun): void {
+  const { url, host, port } = address!
+  if (config.logLevel === 'silent') return
+  if (config.logFormat === 'pretty') process.stdout.write(banner(name, address!, config, links, wantsColour()))
+  else log.info(`${name} is ready at ${url}/`, { url, host, port, mode: config.mode, ...Object.fromEntries(links) })
+}
+
+/** Code that reads `process.env` sees what the `.env` files say. An unknown mode is a problem that the start reports. */
+function exportFiles(): void {
+  const mode = (process.env.NODE_ENV || 'development') as Mode
+  if (modes.includes(mode)) exportEnvironment(readEnvironment(process.cwd(), mode, process.env))
+}

@@ -195,6 +195,8 @@ function readCompared(reading: Reading, place: Place, operator: string, value: u
   const scalar = scalarOf(value)
   if (isTextOperator(operator)) {
     if (scalar?.type !== 'string') return refuse(reading, path, 'must be a string without U+0000 and lone surrogates')
+    // Every text contains, starts and ends with the empty text: that is said in the one way that SQL has for it.
+    if (scalar.value === '') return at(place, { operator: 'startsWith', type: 'string', value: '' })
     return at(place, { operator, type: 'string', value: isCaseBlind(operator) ? foldCase(scalar.value) : scalar.value })
   }
   if (!isOrderOperator(operator)) throw new Error(`no reader for the operator ${operator}`)

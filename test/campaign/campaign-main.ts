@@ -54,7 +54,11 @@ export async function runCampaigns(folder: string, args: string[], results: stri
     const seeds = Array.from({ length: Number(values.seeds ?? campaign.seeds) }, (_, index) => first + index)
     const run: Run = { kind: path.basename(folder), campaign, engine }
     const all = await runCampaign(run, seeds)
-    writeResults(path.join(results, `${run.kind}-${campaign.name}-${engine}.json`), run, all)
+    const concluded = campaign.conclude?.(seeds.length) ?? { report: '', violations: [] }
+    if (concluded.report) console.log(concluded.report)
+    for (const violation of concluded.violations) console.error(`${campaign.name}: ${violation}`)
+    violations += concluded.violations.length
+    writeResults(path.join(results, `${run.kind}-${campaign.name}-${engine}.json`), run, all, concluded)
     totals.set(campaign.unit, (totals.get(campaign.unit) ?? 0) + sum(all, ({ count }) => count))
     violations += sum(all, (result) => result.violations.length)
   }
@@ -86,7 +90,12 @@ async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Pr
 
 type Result = CampaignResult & { seed: number }
 
-function writeResults(file: string, { campaign, engine }: Run, results: Result[]): void {
+function writeResults(
+  file: string,
+  { campaign, engine }: Run,
+  results: Result[],
+  concluded: { report: string; violations: string[] },
+): void {
   const ran = {
     campaign: campaign.name,
     engine,
@@ -95,7 +104,8 @@ function writeResults(file: string, { campaign, engine }: Run, results: Result[]
     seeds: results.length,
     from: results[0]?.seed,
     [campaign.unit]: sum(results, ({ count }) => count),
-    violations: sum(results, (result) => result.violations.length),
+    violations: sum(results, (result) => result.violations.length) + concluded.violations.length,
+    ...(concluded.report ? { report: concluded.report.split('\n'), concluded: concluded.violations } : {}),
   }
   mkdirSync(path.dirname(file), { recursive: true })
   const lines = results.map((result) => `    ${JSON.stringify(result)}`).join(',\n')

@@ -46,7 +46,9 @@ test('a whole run counts its faults and keeps what each seed gave', async () => 
     faults: 15,
     violations: 0,
   })
-  expect(seeds.map(({ seed, count }: Record<string, number>) => [seed, count])).toEqual([1, 2, 3, 4, 5].map((seed) => [seed, seed]))
+  expect(seeds.map(({ seed, count }: Record<string, number>) => [seed, count])).toEqual(
+    [1, 2, 3, 4, 5].map((seed) => [seed, seed]),
+  )
   expect(seeds[0].engine).toBe('sqlite')
 })
 

@@ -17,6 +17,8 @@ export interface Campaign {
   unavailable?(): string | undefined
   /** One seed. All its randomness comes from the seed, so that a violation comes back with it. */
   run(seed: number, options: CampaignOptions): Promise<CampaignResult>
+  /** After all seeds of a whole run: what they show together, such as a table of what was covered. It is printed and kept. */
+  conclude?(seeds: number): { report: string; violations: string[] }
 }
 
 export interface CampaignOptions {

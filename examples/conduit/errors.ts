@@ -3,7 +3,7 @@ import type { Problem } from 'monobloc'
 const words: Record<string, string> = {
   required: "can't be blank",
   invalid_type: "can't be blank",
-  unique: 'has already been taken',
+  taken: 'has already been taken',
 }
 
 /** Errors as the specification of Conduit has them: `{ errors: { title: ["can't be blank"] } }`. */

@@ -10,6 +10,8 @@ interface LinkTemplates {
   /** Links the row of slot 0 to the rows listed in slot 1, as far as they exist. */
   add: Template
   /** Unlinks the row of slot 0 from all but the rows listed in slot 1. */
+  keep: Template
+  /** Unlinks the row of slot 0 from the rows listed in slot 1. */
   remove: Template
   /** How many rows the row of slot 0 is linked to. */
   count: Template
@@ -18,6 +20,12 @@ interface LinkTemplates {
 }
 
 type GivenLink = { link: LinkField; keys: readonly unknown[] }
+
+/** All links of a row, or those that come and go. */
+type LinkChange = {
+  link: LinkField
+  keys: readonly unknown[] | { add?: readonly unknown[]; remove?: readonly unknown[] }
+}
 
 /** The rows of link tables that many-to-many fields stand for. One statement links to any number of rows. */
 export class LinkWriter {
@@ -41,19 +49,50 @@ export class LinkWriter {
     })
   }
 
-  /** Makes the links of a row exactly these, touching none that stays. @throws MonoblocError `reference_not_found` */
-  replace(session: Session, plan: ModelPlan, row: AnyRow, links: readonly GivenLink[]): MaybePromise<void> {
+  /** Changes the links of a row, touching none that stays. @throws MonoblocError `reference_not_found` */
+  change(session: Session, plan: ModelPlan, row: AnyRow, links: readonly LinkChange[]): MaybePromise<void> {
     return each(links, ({ link, keys }) => {
-      const distinct = [...new Set(keys)]
-      const values = this.#values(plan, row, link, distinct)
-      const { add, remove, count } = this.#of(plan, link)
-      return chain(session.run(remove.statement, values), () =>
-        chain(session.run(add.statement, values), () =>
-          chain(session.value(count.statement, [values[0]!]), (linked) =>
-            Number(linked) === distinct.length ? undefined : this.#refuse(session, plan, link, keys),
-          ),
+      if ('add' in keys || 'remove' in keys) return this.#addAndRemove(session, plan, row, link, keys)
+      return this.#replace(session, plan, row, link, keys as readonly unknown[])
+    })
+  }
+
+  #replace(
+    session: Session,
+    plan: ModelPlan,
+    row: AnyRow,
+    link: LinkField,
+    keys: readonly unknown[],
+  ): MaybePromise<void> {
+    const distinct = [...new Set(keys)]
+    const values = this.#values(plan, row, link, distinct)
+    const { add, keep, count } = this.#of(plan, link)
+    return chain(session.run(keep.statement, values), () =>
+      chain(session.run(add.statement, values), () =>
+        chain(session.value(count.statement, [values[0]!]), (linked) =>
+          Number(linked) === distinct.length ? undefined : this.#refuse(session, plan, link, keys),
         ),
-      )
+      ),
+    )
+  }
+
+  // A key in both lists ends up linked.
+  #addAndRemove(
+    session: Session,
+    plan: ModelPlan,
+    row: AnyRow,
+    link: LinkField,
+    { add: added = [], remove: removed = [] }: { add?: readonly unknown[]; remove?: readonly unknown[] },
+  ): MaybePromise<void> {
+    const { add, remove, existing } = this.#of(plan, link)
+    const coming = this.#values(plan, row, link, added)
+    const unlinked = removed.length === 0 ? 0 : session.run(remove.statement, this.#values(plan, row, link, removed))
+    return chain(unlinked, () => {
+      if (added.length === 0) return undefined
+      return chain(session.all(existing.statement, [coming[1]!]), (there) => {
+        if (there.length < new Set(added).size) return this.#refuse(session, plan, link, added)
+        return chain(session.run(add.statement, coming), () => undefined)
+      })
     })
   }
 
@@ -103,7 +142,8 @@ export class LinkWriter {
       add: compile(
         sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${keyOf} in ${listed} on conflict do nothing`,
       ),
-      remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}`),
+      keep: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}`),
+      remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} in ${listed}`),
       count: compile(sql`select count(*) from ${table} where ${near} = ${new Slot(0)}`),
       existing: compile(
         sql`select ${keyOf} as key from ${targets} where ${keyOf} in ${dialect.list(key!.type, sql`${new Slot(0)}`)}`,

@@ -47,7 +47,7 @@ export class Updates {
     if (links.length === 0) return this.#one(session, plan, key, patch, query)
     return session.savepoint(() =>
       chain(this.#one(session, plan, key, patch, { ...query, fields: withKey(plan, query.fields) }), (row) =>
-        row ? chain(this.#links.replace(session, plan, row, links), () => row) : undefined,
+        row ? chain(this.#links.change(session, plan, row, links), () => row) : undefined,
       ),
     )
   }

@@ -3,9 +3,7 @@ import { MonoblocError } from '../../errors.ts'
 import { type ColumnType, decimalText, decimalUnits } from '../../schema/index.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import type { SqlValue } from '../storage.ts'
-
-/** The function by which our connections fold case. It is in no index, check or trigger: other programs lack it. */
-export const foldFunction = 'monobloc_fold'
+import { foldFunction } from './sqlite-fold.ts'
 
 const leastBigint = -(2n ** 63n)
 const greatestBigint = 2n ** 63n - 1n

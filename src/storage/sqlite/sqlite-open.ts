@@ -1,13 +1,14 @@
 import { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
-import { foldCase } from '../../schema/index.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import { foldFunction } from './sqlite-dialect.ts'
+import { foldFunction } from './sqlite-fold.ts'
 
 export interface ConnectionOptions {
   readOnly: boolean
-  /** Pages are kept so far, in KiB. */
+  /** Page cache at most, in KiB. */
   cacheKib: number
+  /** Case folding, without which the statements that need it can't be prepared. */
+  fold: ((text: string) => string) | undefined
   /** Default: `full`. Less is for the fault campaign, which must see it lose what was acknowledged. */
   synchronous?: Synchronous
 }
@@ -54,12 +55,16 @@ export function openConnection(file: string, options: ConnectionOptions): Sqlite
     db.exec('pragma mmap_size = 0')
     // The writer checkpoints between its turns, never inside a commit that someone waits for.
     db.exec('pragma wal_autocheckpoint = 0')
-    db.function(foldFunction, { deterministic: true }, (text) => (typeof text === 'string' ? foldCase(text) : text))
+    if (options.fold) addFold(db, options.fold)
     return new SqliteConnection(db)
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+export function addFold(db: DatabaseSync, fold: (text: string) => string): void {
+  db.function(foldFunction, { deterministic: true }, (text) => (typeof text === 'string' ? fold(text) : text))
 }
 
 function readBack(db: DatabaseSync, pragma: string, value: string, expected: unknown): void {

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { MonoblocError } from '../../errors.ts'
 import type { Synchronous } from './sqlite-open.ts'
+import type { ScanReport } from './sqlite-reach.ts'
 
 export interface SqliteOptions {
   /**
@@ -25,7 +26,10 @@ export interface SqliteOptions {
   maxWaitingReads?: number
   /** Milliseconds that opening waits for another process which holds the lock. Default: 5,000. */
   openMillis?: number
+  /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
+  /** In development: a statement reads a table from end to end to find or sort rows. Once for each statement. */
+  onScan?: (report: ScanReport) => void
   /**
    * A commit failed with an I/O error. What is on disk is unknown, so the process must end without answering anyone.
    * Default: writes the error to stderr and exits with 74 (EX_IOERR of sysexits.h).
@@ -66,6 +70,7 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
     openMillis: options.openMillis ?? 5_000,
     now: () => clock.now(),
+    onScan: options.mode === 'development' ? options.onScan : undefined,
     onFatal: options.onFatal ?? endProcess,
     onCommit: () => {},
     acknowledgeEarly: options.testing?.acknowledgeEarly ?? false,

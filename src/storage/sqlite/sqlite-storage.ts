@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
-import type { Schema } from '../../schema/index.ts'
+import { foldCase, type Schema } from '../../schema/index.ts'
 import type {
   LoggedTransaction,
   MaybePromise,
@@ -21,7 +21,10 @@ import { openConnection } from './sqlite-open.ts'
 import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
 import { pruneLog } from './sqlite-prune.ts'
+import { StatementReach } from './sqlite-reach.ts'
 import { SqliteReadPool } from './sqlite-read-pool.ts'
+import { SqliteReaderPool } from './sqlite-reader-pool.ts'
+import { RemoteLabels } from './sqlite-remote-labels.ts'
 import { LogTail, readEnds } from './sqlite-tail.ts'
 import { SqliteWriter } from './sqlite-write-turn.ts'
 
@@ -47,10 +50,14 @@ class SqliteStorage implements Storage {
   #connection: SqliteConnection | undefined
   #writer: SqliteWriter | undefined
   #readers: SqliteReadPool | undefined
+  #remote: SqliteReaderPool | undefined
   #closing: Promise<void> | undefined
+  readonly #reach: StatementReach
+  readonly #labels = new RemoteLabels()
 
   constructor(settings: SqliteSettings) {
     this.#settings = settings
+    this.#reach = new StatementReach(settings.onScan)
   }
 
   async open(): Promise<void> {
@@ -61,8 +68,14 @@ class SqliteStorage implements Storage {
     this.#readers = new SqliteReadPool({
       connections: this.#settings.readers,
       maxWaiting: this.#settings.maxWaitingReads,
-      open: () => openConnection(this.#settings.file, { readOnly: true, cacheKib: this.#settings.cacheKib }),
-      isBounded: () => true,
+      open: () => this.#openReader(),
+      isBounded: (connection, statement) => this.#reach.isBounded(connection, statement),
+    })
+    this.#remote = new SqliteReaderPool({
+      file: this.#settings.file,
+      cacheKib: this.#settings.cacheKib,
+      processes: this.#settings.readerProcesses,
+      maxWaiting: this.#settings.maxWaitingReads,
     })
     this.#closing = undefined
   }
@@ -73,14 +86,24 @@ class SqliteStorage implements Storage {
     const until = performance.now() + openMillis
     for (;;) {
       try {
-        const connection = openConnection(file, { readOnly: false, cacheKib, synchronous })
-        prepareOwnTables(connection.db)
-        return connection
+        const connection = openConnection(file, { readOnly: false, cacheKib, synchronous, fold: foldCase })
+        try {
+          prepareOwnTables(connection.db)
+          return connection
+        } catch (error) {
+          connection.close()
+          throw error
+        }
       } catch (error) {
         if (!isBusy(error) || performance.now() > until) throw translateError(error)
       }
       await wait(busyRetryMillis)
     }
+  }
+
+  #openReader(): SqliteConnection {
+    const { file, cacheKib } = this.#settings
+    return openConnection(file, { readOnly: true, cacheKib, fold: foldCase })
   }
 
   close(): Promise<void> {
@@ -91,8 +114,10 @@ class SqliteStorage implements Storage {
   async #close(): Promise<void> {
     await this.#writer?.close()
     this.#readers?.close()
+    this.#remote?.close()
     this.#connection?.close()
     this.#connection = undefined
+    this.#remote = undefined
     this.#writer = undefined
     this.#readers = undefined
   }
@@ -117,10 +142,14 @@ class SqliteStorage implements Storage {
   }
 
   read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
-    if (!this.#readers) throw new MonoblocError('shutting_down')
-    return this.#readers.read(performance.now() + options.deadline, work, () =>
-      Promise.reject(new Error('no reader processes yet')),
-    )
+    const { label, deadline } = options
+    const deadlineAt = performance.now() + deadline
+    if (!this.#readers || !this.#remote) throw new MonoblocError('shutting_down')
+    if (label !== undefined && this.#labels.has(label)) return this.#remote.read(deadlineAt, work)
+    return this.#readers.read(deadlineAt, work, () => {
+      if (label !== undefined) this.#labels.add(label)
+      return this.#remote!.read(deadlineAt, work)
+    })
   }
 
   write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {
@@ -143,7 +172,7 @@ class SqliteStorage implements Storage {
 
   async backup(file: string): Promise<void> {
     this.#open()
-    await copyDatabase(openConnection(this.#settings.file, { readOnly: true, cacheKib: this.#settings.cacheKib }), file)
+    await copyDatabase(this.#openReader(), file)
   }
 
   /** Gives what other programs wrote a position, which every transaction of ours does when it begins. */

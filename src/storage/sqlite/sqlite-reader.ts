@@ -1,0 +1,99 @@
+/**
+ * A reader process: it answers one snapshot's statements at a time and may be killed at any moment, which is the only
+ * way to stop a statement that runs. It opens the file read-only, so that its end leaves nothing half done.
+ */
+import { Worker } from 'node:worker_threads'
+import type { SqlRow, Statement } from '../storage.ts'
+import { type SqliteConnection, tooManyRows } from './sqlite-connection.ts'
+import { foldFunction } from './sqlite-fold.ts'
+import { addFold, openConnection } from './sqlite-open.ts'
+import { type ReaderAnswer, type ReaderRequest, sentError } from './sqlite-reader-messages.ts'
+import { maxRawRows } from './sqlite-write-session.ts'
+
+/** Statements by their SQL, so that what the connection prepared is found again. It keeps no more than that itself. */
+const statements = new Map<string, Statement>()
+const keptStatements = 256
+
+const [file, cacheKib] = process.argv.slice(2) as [string, string]
+let connection: SqliteConnection | undefined
+let folds = false
+
+async function answer(request: ReaderRequest): Promise<void> {
+  if (!('id' in request)) {
+    if (connection?.db.isTransaction) connection.db.exec('rollback')
+    return
+  }
+  let message: ReaderAnswer
+  try {
+    if (!folds && request.sql.includes(foldFunction)) await learnToFold()
+    message = { id: request.id, result: resultOf(request) }
+  } catch (error) {
+    message = { id: request.id, error: sentError(error) }
+  }
+  process.send!(message)
+}
+
+// What folds case comes with the whole schema room, which takes longer to load than most reads take.
+async function learnToFold(): Promise<void> {
+  const { foldCase } = await import('../../schema/index.ts')
+  addFold(opened().db, foldCase)
+  folds = true
+}
+
+function opened(): SqliteConnection {
+  connection ??= openConnection(file, { readOnly: true, cacheKib: Number(cacheKib), fold: undefined })
+  return connection
+}
+
+function resultOf(request: Extract<ReaderRequest, { id: number }>): unknown {
+  const connection = opened()
+  // The snapshot begins with the first statement.
+  if (!connection.db.isTransaction) connection.db.exec('begin')
+  switch (request.kind) {
+    case 'all':
+      return everyRow(connection, statementOf(request.sql), request.values)
+    case 'first':
+      return connection.first(statementOf(request.sql), request.values)
+    case 'value':
+      return connection.value(statementOf(request.sql), request.values)
+    case 'raw':
+      return connection.raw(request.sql, request.values, maxRawRows)
+  }
+}
+
+function everyRow(
+  from: SqliteConnection,
+  statement: Statement,
+  values: Parameters<SqliteConnection['all']>[1],
+): SqlRow[] {
+  const rows: SqlRow[] = []
+  for (const row of from.each(statement, values)) {
+    if (rows.length === maxRawRows) throw tooManyRows(maxRawRows)
+    rows.push(row)
+  }
+  return rows
+}
+
+function statementOf(sql: string): Statement {
+  let statement = statements.get(sql)
+  if (!statement) {
+    if (statements.size >= keptStatements) statements.clear()
+    statement = { sql, reach: 'bounded' }
+    statements.set(sql, statement)
+  }
+  return statement
+}
+
+process.on('message', answer)
+// The parent is gone, or wants this process no more.
+process.on('disconnect', () => process.exit(0))
+// Signals reach the whole group: the parent decides when its readers end.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+
+// While a statement runs this thread hears nothing, not even that its parent was killed: another one watches for that.
+const watch = `
+  const parent = process.ppid
+  setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 1000)
+`
+new Worker(watch, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 } }).unref()

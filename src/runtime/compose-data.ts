@@ -28,6 +28,8 @@ export function composeData(context: RunContext, definition: Definition): Compos
   const storage = createSqliteStorage({
     file: path.resolve(config.database.file),
     mode: config.mode === 'production' ? 'production' : 'development',
+    // In no public type: the fault campaign must see it lose what was acknowledged.
+    ...('testing' in options && { testing: options.testing }),
   })
   const queries = new Queries(storage.dialect, schema)
   const units = new Units({ storage, queries, schema, hooks, guardFor: (acting) => policies.guard(schema, acting) })

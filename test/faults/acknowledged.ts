@@ -2,7 +2,7 @@
 //
 //   pending       sent, no answer yet
 //   acknowledged  a whole 2xx came: its effect must be there from now on
-//   refused       another whole answer came: no effect of it may ever be there
+//   refused       another whole answer came: no effect of it may ever be there (an `outside` may have got half way)
 //   unknown       the connection broke first: its effect is wholly there or wholly absent
 //   kept, gone    unknown, and then seen to be there or not in the database after the fault: so it must stay
 //   unresolved    an `outside` whose key answers `outcome_unknown`: each of its writes is there at most once
@@ -30,7 +30,8 @@ export interface Sent {
 /** `either`: nobody knows yet. */
 export type Presence = 'present' | 'absent' | 'either'
 
-export function presenceOf({ outcome }: Sent): Presence {
+export function presenceOf({ operation, outcome }: Sent): Presence {
+  if (outcome === 'refused' && operation.kind === 'outside') return 'either'
   if (outcome === 'acknowledged' || outcome === 'kept') return 'present'
   return outcome === 'refused' || outcome === 'gone' ? 'absent' : 'either'
 }
@@ -66,12 +67,21 @@ export class Acknowledged {
     return this.all().filter(({ outcome }) => outcomes.includes(outcome)).length
   }
 
-  /** The same requests, of which only these had been acknowledged: what was known at an earlier moment. */
-  when(acknowledged: ReadonlySet<string>): Acknowledged {
+  /**
+   * What was known at an earlier moment, when only these had been answered, with these statuses. A client sends one request after the other:
+   * of each, the first without an answer may have been under way, and none after it had been sent.
+   */
+  when(answered: ReadonlyMap<string, number>): Acknowledged {
     const earlier = new Acknowledged()
-    for (const sent of this.all()) {
-      const known = acknowledged.has(sent.operation.id) || sent.outcome === 'refused'
-      earlier.#add(known ? { ...sent } : { operation: sent.operation, outcome: 'unknown' })
+    const waiting = new Set<string>()
+    for (const { operation, ...known } of this.all()) {
+      const client = operation.id.slice(0, operation.id.indexOf('.'))
+      const status = answered.get(operation.id)
+      if (status !== undefined)
+        earlier.#add({ operation, ...known, outcome: status < 300 ? 'acknowledged' : 'refused' })
+      else if (waiting.has(client)) earlier.#add({ operation, outcome: 'gone' })
+      else earlier.#add({ operation, outcome: known.outcome === 'refused' ? 'refused' : 'unknown' })
+      if (!answered.has(operation.id)) waiting.add(client)
     }
     return earlier
   }

@@ -1,5 +1,5 @@
 // The app under test: small, and made so that half a transaction, a lost one or a doubled one shows in its rows.
-import { backend, define, MonoblocError, model, t } from 'monobloc'
+import { define, MonoblocError, model, type SystemDb, t } from 'monobloc'
 import { z } from 'zod'
 import { accounts, counters, openingBalance, refusals } from './operation.ts'
 
@@ -202,19 +202,19 @@ const count = endpoint('GET /count', {
   },
 })
 
-export const app = backend({
-  name: 'faults',
-  serve: [putNote, deleteNote, transfer, hit, order, refusal, outside, count],
-  async seed(db) {
-    await db.transaction(async (db) => {
-      await db.insert(
-        Account,
-        accounts.map((name) => ({ name, balance: openingBalance })),
-      )
-      await db.insert(
-        Counter,
-        counters.map((name) => ({ name })),
-      )
-    })
-  },
-})
+export const serve = [putNote, deleteNote, transfer, hit, order, refusal, outside, count]
+
+type Data = SystemDb<typeof models, never>
+
+export async function seed(db: Data) {
+  await db.transaction(async (db) => {
+    await db.insert(
+      Account,
+      accounts.map((name) => ({ name, balance: openingBalance })),
+    )
+    await db.insert(
+      Counter,
+      counters.map((name) => ({ name })),
+    )
+  })
+}

@@ -40,7 +40,7 @@ export async function runPowerLosses(seed: number, folder: string, moments: numb
     const to = path.join(folder, `lost-${count}`)
     mkdirSync(to)
     losePower(trace, at, loss, random, data, to)
-    const found = await checkDatabase(path.join(to, 'app.db'), ledger.when(acknowledgedAt(trace, at)))
+    const found = await checkDatabase(path.join(to, 'app.db'), ledger.when(answeredAt(trace, at)))
     violations.push(...found.map((text) => `${loss} at line ${at}, in ${to}: ${text}`))
     if (found.length === 0) rmSync(to, { recursive: true })
     else lost[loss] = (lost[loss] ?? 0) + 1
@@ -75,7 +75,8 @@ function drawMoment(trace: Trace, random: Random): number {
   return random.chance(0.7) ? random.pick(answers).start + 1 : random.below(trace.lines)
 }
 
-export function acknowledgedAt(trace: Trace, at: number): Set<string> {
-  const before = trace.events.filter((event) => event.kind === 'answer' && event.start < at && event.status < 300)
-  return new Set(before.map((event) => (event as { request: string }).request))
+/** The requests whose answers had begun to leave, and their statuses. */
+export function answeredAt(trace: Trace, at: number): Map<string, number> {
+  const answers = trace.events.filter((event) => event.kind === 'answer')
+  return new Map(answers.filter(({ start }) => start < at).map(({ request, status }) => [request, status]))
 }

@@ -4,7 +4,7 @@ import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { checkDatabase } from './check.ts'
 import { checkAnswers } from './check-answers.ts'
-import { acknowledgedAt } from './durability.campaign.ts'
+import { answeredAt } from './durability.campaign.ts'
 import { losePower } from './power-loss.ts'
 import { Random } from './random.ts'
 import { Server } from './server.ts'
@@ -43,7 +43,7 @@ async function failSync(seed: number, folder: string) {
   const port = await server.listening()
   if (port !== null) await new Workload(seed, clients, ledger).run(port)
   const ended = await server.ended
-  const trace = readTrace(traceFile, folder)
+  const trace = readTrace(traceFile, data)
   const failed = trace.events.find((event) => event.kind === 'sync' && event.failed)
   if (!failed) throw new Error(`sync ${which} was never reached: ${server.output}`)
   const violations = checkAnswers(ledger, ({ refusal }) => refusal?.status === 503)
@@ -56,10 +56,10 @@ async function failSync(seed: number, folder: string) {
   async function after() {
     const lost = path.join(folder, 'lost')
     mkdirSync(lost)
-    losePower(trace, trace.lines, 'synced', random, folder, lost)
-    const known = ledger.when(acknowledgedAt(trace, trace.lines))
+    losePower(trace, trace.lines, 'synced', random, data, lost)
+    const known = ledger.when(answeredAt(trace, trace.lines))
     violations.push(
-      ...(await checkDatabase(path.join(lost, 'data/app.db'), known)).map((text) => `from synced bytes: ${text}`),
+      ...(await checkDatabase(path.join(lost, 'app.db'), known)).map((text) => `from synced bytes: ${text}`),
     )
     violations.push(...(await checkDatabase(file, ledger)))
     const again = Server.spawn({ file })

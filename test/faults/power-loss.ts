@@ -33,7 +33,7 @@ interface FileLife {
 interface NameChange {
   event: TraceEvent
   folder: string
-  apply(names: Map<string, FileLife>): void
+  apply(names: Map<string, FileLife>): unknown
 }
 
 /**
@@ -84,7 +84,10 @@ function namesAt(trace: Trace, at: number): { names: NameChange[]; syncs: Of<'sy
     } else if (event.kind === 'rename') {
       const life = now.get(event.path)
       if (!life) throw new Error(`${event.path} is renamed and was never made`)
-      change(event, event.path, (all) => void (all.delete(event.path), all.set(event.to, life)))
+      change(event, event.path, (all) => {
+        all.delete(event.path)
+        all.set(event.to, life)
+      })
     } else if (event.kind === 'write' || event.kind === 'truncate') {
       const life = now.get(event.path)
       if (!life) throw new Error(`${event.path} is written and was never made`)

@@ -1,18 +1,16 @@
-/** Numbers that a seed repeats (mulberry32). Not for secrets. */
+/** Numbers that a seed repeats (splitmix32). Not for secrets. */
 export class Random {
   #state: number
 
   /** @param seed equal seeds and streams give equal numbers; streams of one seed are independent of each other */
   constructor(seed: number, stream = 0) {
-    this.#state = Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(stream + 1, 0x85ebca77)
+    this.#state = mixed(mixed(seed) + stream)
   }
 
   /** In [0, 1). */
   next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    this.#state = (this.#state + 0x9e3779b9) | 0
+    return (mixed(this.#state) >>> 0) / 2 ** 32
   }
 
   /** A whole number from 0 to `below` - 1. */
@@ -37,4 +35,10 @@ export class Random {
       return taken
     })
   }
+}
+
+function mixed(value: number): number {
+  let result = Math.imul(value ^ (value >>> 16), 0x21f0aaad)
+  result = Math.imul(result ^ (result >>> 15), 0x735a2d97)
+  return result ^ (result >>> 15)
 }

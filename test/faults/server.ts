@@ -42,7 +42,13 @@ export class Server {
   static spawn({ file, testing = {}, under = [] }: ServerOptions): Server {
     const main = path.join(import.meta.dirname, 'server-process.ts')
     const command = [...under, process.execPath, '--conditions=source', main, file, JSON.stringify(testing)]
-    const env = { ...process.env, NODE_ENV: 'production', MONOBLOC_LOG_FORMAT: 'json' }
+    const settings = {
+      NODE_ENV: 'production',
+      MONOBLOC_SECRET: 'not a secret '.repeat(4),
+      MONOBLOC_LOG: 'warn',
+      HOST: '127.0.0.1',
+    }
+    const env = { ...process.env, ...settings }
     return new Server(spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] }))
   }
 

@@ -7,7 +7,10 @@ type Viewer = Row<typeof User> | null
 export const text = z.string().trim().min(1, "can't be blank")
 /** An empty text says the same as null. */
 const optional = z.preprocess((value) => (value === '' ? null : value), z.string().nullable())
-const secret = z.string().min(1, "can't be blank").min(8, 'is too short (minimum is 8 characters)')
+const secret = z
+  .string()
+  .min(1, { error: "can't be blank", abort: true })
+  .min(8, 'is too short (minimum is 8 characters)')
 const Registration = z.object({ username: text, email: text.pipe(z.email('is invalid')), password: secret })
 const Changes = Registration.extend({ bio: optional, image: optional }).partial()
 

@@ -14,6 +14,7 @@ import type {
 } from '../storage/index.ts'
 
 type ModelIn<Ms> = Ms[keyof Ms]
+type Nothing = Record<never, never>
 
 /** The rows of a page, and where the next one begins: what `after` takes; null on the last page. */
 export type Rows<R> = R[] & { readonly next: string | null }
@@ -29,23 +30,23 @@ export interface ChangeOptions {
  */
 export interface Db<Ms, U> {
   /** The row with this key. @throws MonoblocError `not_found`, also for a row that the policy hides */
-  get<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+  get<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = Nothing>(
     model: M,
     key: Key<M>,
     options?: GetOptions<Ms, M, F, I>,
-  ): Promise<Found<Ms, M, { fields: F[]; include: I }>>
+  ): Promise<Found<Ms, M, { fields: NoInfer<F>[]; include: NoInfer<I> }>>
 
   /** The rows that match, in order. Without a limit at most 10,000. @throws MonoblocError `result_too_large` */
-  find<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+  find<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = Nothing>(
     model: M,
     options?: FindOptions<Ms, M, F, I>,
-  ): Promise<Rows<Found<Ms, M, { fields: F[]; include: I }>>>
+  ): Promise<Rows<Found<Ms, M, { fields: NoInfer<F>[]; include: NoInfer<I> }>>>
 
   /** The first row that matches, or null. */
-  first<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = {}>(
+  first<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = Nothing>(
     model: M,
     options?: FindOptions<Ms, M, F, I>,
-  ): Promise<Found<Ms, M, { fields: F[]; include: I }> | null>
+  ): Promise<Found<Ms, M, { fields: NoInfer<F>[]; include: NoInfer<I> }> | null>
 
   count<M extends ModelIn<Ms>>(model: M, options?: { where?: Filter<Ms, M>; search?: string }): Promise<number>
 

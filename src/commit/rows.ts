@@ -1,21 +1,21 @@
 import { MonoblocError } from '../errors.ts'
 import { type AnyModel, allOf, type Condition, type Field, parseFilter, type Schema } from '../schema/index.ts'
-import type {
-  AggregateQuery,
-  AnyRow,
-  FindQuery,
-  GetQuery,
-  JsonPage,
-  MaybePromise,
-  Page,
-  Queries,
-  Restrict,
-  SearchHit,
-  SearchQuery,
-  Session,
+import {
+  type AggregateQuery,
+  type AnyRow,
+  chain,
+  type FindQuery,
+  type GetQuery,
+  type JsonPage,
+  type MaybePromise,
+  type Page,
+  type Queries,
+  type Restrict,
+  type SearchHit,
+  type SearchQuery,
+  type Session,
 } from '../storage/index.ts'
 import type { Action, Guard } from './guard.ts'
-import { then } from './maybe-promise.ts'
 
 /** As the query layer takes it, but with filters as users write them. */
 export type Asked<Q> = Omit<Q, 'where' | 'restrict'> & { where?: unknown }
@@ -41,12 +41,15 @@ export class RowReader {
   }
 
   get(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<AnyRow> {
-    return then(this.queries.get(this.session, model, key, this.#asked(model, options)), (row) => row ?? missing(model))
+    return chain(
+      this.queries.get(this.session, model, key, this.#asked(model, options)),
+      (row) => row ?? missing(model),
+    )
   }
 
   /** The row as one JSON document. */
   getJson(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<string> {
-    return then(
+    return chain(
       this.queries.getJson(this.session, model, key, this.#asked(model, options)),
       (json) => json ?? missing(model),
     )
@@ -61,7 +64,7 @@ export class RowReader {
   }
 
   first(model: AnyModel, options: Asked<FindQuery> = {}): MaybePromise<AnyRow | null> {
-    return then(this.queries.first(this.session, model, this.#asked(model, options)), (row) => row ?? null)
+    return chain(this.queries.first(this.session, model, this.#asked(model, options)), (row) => row ?? null)
   }
 
   count(model: AnyModel, options: Asked<Pick<FindQuery, 'where' | 'search'>> = {}): MaybePromise<number> {

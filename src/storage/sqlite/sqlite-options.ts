@@ -2,6 +2,7 @@ import path from 'node:path'
 import { MonoblocError } from '../../errors.ts'
 import type { Synchronous } from './sqlite-open.ts'
 import type { ScanReport } from './sqlite-reach.ts'
+import type { WalReport } from './sqlite-upkeep.ts'
 
 export interface SqliteOptions {
   /**
@@ -26,6 +27,11 @@ export interface SqliteOptions {
   maxWaitingReads?: number
   /** Milliseconds that opening waits for another process which holds the lock. Default: 5,000. */
   openMillis?: number
+  /** Bytes of WAL that readers hold back, from which `onWal` hears of it. Default: 64 MiB. */
+  walAlarmBytes?: number
+  /** Bytes of WAL from which snapshots older than a second are ended (`deadline_exceeded`). Default: 1 GiB. */
+  walLimitBytes?: number
+  onWal?: (report: WalReport) => void
   /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
   /** In development: a statement reads a table from end to end to find or sort rows. Once for each statement. */
@@ -72,7 +78,9 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     now: () => clock.now(),
     onScan: options.mode === 'development' ? options.onScan : undefined,
     onFatal: options.onFatal ?? endProcess,
-    onCommit: () => {},
+    walAlarmBytes: options.walAlarmBytes ?? 64 * 1024 * 1024,
+    walLimitBytes: options.walLimitBytes ?? 1024 * 1024 * 1024,
+    onWal: options.onWal,
     acknowledgeEarly: options.testing?.acknowledgeEarly ?? false,
     synchronous: options.testing?.synchronous,
     // 128 members: beyond that the fsync is under 2 % of a turn, and whoever came first would only wait for the rest.

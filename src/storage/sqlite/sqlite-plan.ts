@@ -124,8 +124,8 @@ class PlanJudge {
     if (/^json_(each|tree)$/i.test(table)) return list
     // A LIMIT ends the loop early where rows come in their order and every row that is looked at comes out.
     const covered = coveredConditions(detail)
-    const limited = at.first && !at.sorted && select !== undefined && select.hasLimit && !select.isAggregate
-    const endsEarly = limited && select.conditions <= covered
+    const limited = at.first && !at.sorted && select?.hasLimit === true && !select.isAggregate
+    const endsEarly = limited && select!.conditions <= covered
     if (detail.startsWith('SCAN ')) {
       const filtered = select !== undefined && (select.conditions > 0 || (at.sorted && select.hasLimit))
       if (filtered && !detail.includes('VIRTUAL TABLE')) this.scans.push({ table, select })

@@ -26,6 +26,7 @@ interface Waiting {
 
 interface OpenRead {
   session: SqliteReadSession
+  since: number
   deadlineAt: number
   reject: (error: unknown) => void
 }
@@ -75,7 +76,7 @@ export class SqliteReadPool implements ConnectionSource {
 
   #later<T>(session: SqliteReadSession, deadlineAt: number, result: Promise<T>, moved: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const entry: OpenRead = { session, deadlineAt, reject }
+      const entry: OpenRead = { session, since: performance.now(), deadlineAt, reject }
       this.#open.add(entry)
       this.#sweepLater()
       const settled = (settle: () => void) => {
@@ -116,6 +117,17 @@ export class SqliteReadPool implements ConnectionSource {
     if (next) next.resolve(connection)
     else if (this.#closed) this.#drop(connection)
     else this.#idle.push(connection)
+  }
+
+  /** Gives up snapshots that are older than so many milliseconds, with `deadline_exceeded`. */
+  endOlderThan(millis: number): void {
+    const before = performance.now() - millis
+    for (const entry of [...this.#open]) if (entry.since < before) this.#giveUp(entry, 'deadline_exceeded')
+  }
+
+  /** Closes what is not in use: the next reads open connections that know of the newest statistics. */
+  refresh(): void {
+    for (const connection of this.#idle.splice(0)) this.#drop(connection)
   }
 
   /** Ends every snapshot and closes every connection. */

@@ -18,6 +18,7 @@ interface RemoteRead {
   resolve: (value: never) => void
   reject: (error: unknown) => void
   timer: NodeJS.Timeout
+  since: number
   running: { process: ReaderProcess; session: SqliteReaderSession } | undefined
 }
 
@@ -42,11 +43,19 @@ export class SqliteReaderPool {
       if (!process && this.#waiting.length >= this.#options.maxWaiting) throw overloaded(this.#waiting.length)
       const late = () => this.#stop(read, new MonoblocError('deadline_exceeded'))
       const timer = setTimeout(late, Math.max(0, deadlineAt - performance.now()))
-      const read: RemoteRead = { work, resolve, reject, timer, running: undefined }
+      const read: RemoteRead = { work, resolve, reject, timer, since: performance.now(), running: undefined }
       this.#reads.add(read)
       if (process) this.#run(read, process)
       else this.#waiting.push(read)
     })
+  }
+
+  /** Gives up reads that have had a process for longer than so many milliseconds. */
+  endOlderThan(millis: number): void {
+    const before = performance.now() - millis
+    for (const read of [...this.#reads]) {
+      if (read.running && read.since < before) this.#stop(read, new MonoblocError('deadline_exceeded'))
+    }
   }
 
   /** Kills every process. Reads under way are rejected with `shutting_down`. */
@@ -61,6 +70,7 @@ export class SqliteReaderPool {
 
   #run(read: RemoteRead, process: ReaderProcess): void {
     const session = new SqliteReaderSession(process)
+    read.since = performance.now()
     read.running = { process, session }
     process.begin()
     // What settles after the read was stopped finds it settled.

@@ -26,6 +26,7 @@ import { SqliteReadPool } from './sqlite-read-pool.ts'
 import { SqliteReaderPool } from './sqlite-reader-pool.ts'
 import { RemoteLabels } from './sqlite-remote-labels.ts'
 import { LogTail, readEnds } from './sqlite-tail.ts'
+import { Upkeep } from './sqlite-upkeep.ts'
 import { SqliteWriter } from './sqlite-write-turn.ts'
 
 /** Milliseconds for what the engine does for itself: reading the log, taking up what other programs wrote. */
@@ -51,6 +52,7 @@ class SqliteStorage implements Storage {
   #writer: SqliteWriter | undefined
   #readers: SqliteReadPool | undefined
   #remote: SqliteReaderPool | undefined
+  #upkeep: Upkeep | undefined
   #closing: Promise<void> | undefined
   readonly #reach: StatementReach
   readonly #labels = new RemoteLabels()
@@ -64,7 +66,9 @@ class SqliteStorage implements Storage {
     if (this.#connection) return
     mkdirSync(path.dirname(this.#settings.file), { recursive: true })
     this.#connection = await this.#openWriter()
-    this.#writer = new SqliteWriter(this.#connection, this.#settings)
+    const upkeep = this.#newUpkeep(this.#connection)
+    this.#upkeep = upkeep
+    this.#writer = new SqliteWriter(this.#connection, { ...this.#settings, onCommit: () => upkeep.afterTurn() })
     this.#readers = new SqliteReadPool({
       connections: this.#settings.readers,
       maxWaiting: this.#settings.maxWaitingReads,
@@ -78,6 +82,17 @@ class SqliteStorage implements Storage {
       maxWaiting: this.#settings.maxWaitingReads,
     })
     this.#closing = undefined
+  }
+
+  #newUpkeep({ db }: SqliteConnection): Upkeep {
+    return new Upkeep(db, {
+      ...this.#settings,
+      endSnapshots: (olderThan) => {
+        this.#readers?.endOlderThan(olderThan)
+        this.#remote?.endOlderThan(olderThan)
+      },
+      onAnalysed: () => this.#readers?.refresh(),
+    })
   }
 
   // Another process may hold the lock for a moment: it is opening the file too, or ends and checkpoints.
@@ -113,6 +128,7 @@ class SqliteStorage implements Storage {
 
   async #close(): Promise<void> {
     await this.#writer?.close()
+    this.#upkeep?.stop()
     this.#readers?.close()
     this.#remote?.close()
     this.#connection?.close()

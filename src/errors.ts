@@ -240,15 +240,25 @@ export const errorTable = {
     message: 'The configuration is not valid.',
     remedy: 'Correct every problem that is listed; the process exits with 78.',
   },
+  app_invalid: {
+    status: 500,
+    message: 'The file is not an app.',
+    remedy: 'Give it a backend as its default export: export default backend({ serve: [] }).',
+  },
+  app_not_found: {
+    status: 500,
+    message: 'There is no app to run.',
+    remedy: 'Name its file, such as `monobloc dev src/app.ts`, or say it in package.json as "monobloc": { "app": "src/app.ts" }.',
+  },
   listen_refused: {
     status: 500,
     message: 'The server may not listen where it was told to.',
-    remedy: 'Choose another PORT or HOST; the process exits with 78.',
+    remedy: 'Choose another PORT or HOST.',
   },
   port_taken: {
     status: 500,
     message: 'The port is taken.',
-    remedy: 'Choose another PORT, or end the program that has it; the process exits with 69.',
+    remedy: 'Choose another with PORT (0: any free one), or end the program that has it.',
   },
   schema_differs: {
     status: 500,

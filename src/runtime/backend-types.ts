@@ -1,7 +1,9 @@
 import type { SystemDb } from '../commit/index.ts'
+import type { MonoblocError } from '../errors.ts'
 import type { ErrorMapper } from '../http/index.ts'
 import type { LogDestination, Logger } from '../observe/index.ts'
-import type { ConfigOptions } from './config.ts'
+import type { Schema } from '../schema/index.ts'
+import type { Config, ConfigOptions } from './config.ts'
 import type { Address } from './listening.ts'
 
 /** What code says of a backend. Whatever operating it may change is a setting too: see `ConfigOptions`. */
@@ -11,7 +13,7 @@ export interface BackendOptions extends ConfigOptions {
   /** Everything it serves, in any order: endpoints, resources, and objects that hold some (`import * as articles`). */
   serve: readonly Served[]
   auth?: AuthOptions
-  /** An app's own form of errors. */
+  /** The app's own form of errors. Default: problem details (RFC 9457). */
   errors?: ErrorMapper
   /** Fills a database that has just been made. Runs once, as the system, before the first request. */
   seed?: (db: SystemDb<any, any>) => Promise<void>
@@ -57,6 +59,13 @@ export interface StartOptions {
   logTo?: LogDestination
 }
 
+export interface Inspection {
+  /** The configuration, or the error that says every problem of it. */
+  config: Config | MonoblocError
+  /** Undefined in an app without models. */
+  schema: Schema | undefined
+}
+
 /** A backend: what it serves, and how it starts and stops. */
 export interface Backend {
   readonly name: string
@@ -77,7 +86,11 @@ export interface Backend {
   /** Finishes what is under way, closes the database, flushes the log. May be called at any time, any number of times. */
   stop(): Promise<void>
   /** Every route, without starting anything. */
-  routes(): Promise<RouteInfo[]>
+  routes(): RouteInfo[]
+  /** What it would start with, for tools: its configuration and its models. Nothing is opened or written. */
+  inspect(options?: Pick<StartOptions, 'environment' | 'folder'>): Inspection
+  /** Where it listens, while it does. */
+  readonly address: Address | undefined
   /** The logger of the running backend; before it has started, one that writes nothing. */
   readonly log: Logger
 }

@@ -1,8 +1,11 @@
+import { MonoblocError } from '../errors.ts'
 import { silentLogger } from '../observe/index.ts'
 import { type AppRun, createAppRun } from './app-run.ts'
 import type { Backend, BackendOptions, Listening, StartOptions } from './backend-types.ts'
-import { composeRoutes } from './compose.ts'
+import { listRoutes } from './compose.ts'
+import { loadConfig } from './config.ts'
 import { runProgram } from './program.ts'
+import { definitionOf, flatServed } from './served.ts'
 import { service } from './service.ts'
 
 /** By which the command recognises a backend, also one of another copy of this package. */
@@ -49,6 +52,10 @@ class AppBackend implements Backend {
     return this.#run?.log ?? silentLogger
   }
 
+  get address() {
+    return this.#run?.address
+  }
+
   listen(port?: number): Promise<Listening> {
     return runProgram(this, port === undefined ? {} : { port }, () => this.#run)
   }
@@ -63,7 +70,23 @@ class AppBackend implements Backend {
     return this.#service.stop()
   }
 
+  inspect({ environment, folder }: StartOptions = {}) {
+    return {
+      config: this.#configuration(environment, folder),
+      schema: definitionOf(flatServed(this.#options.serve))?.schema,
+    }
+  }
+
+  #configuration(environment: NodeJS.ProcessEnv | undefined, folder: string | undefined) {
+    try {
+      return loadConfig({ options: this.#options, environment, folder, dry: true })
+    } catch (error) {
+      if (error instanceof MonoblocError) return error
+      throw error
+    }
+  }
+
   routes() {
-    return composeRoutes(this.#options)
+    return listRoutes(this.#options)
   }
 }

@@ -3,9 +3,11 @@ import { createHttpServer, type Endpoint, type HttpHost } from '../http/index.ts
 import type { RunContext } from './app-run.ts'
 import type { BackendOptions, RouteInfo } from './backend-types.ts'
 import type { ComposedData } from './compose-data.ts'
+import { nameBlockers } from './name-blockers.ts'
 import { probes } from './probes.ts'
 import { definitionOf, flatServed } from './served.ts'
 import type { Service } from './service.ts'
+import { startPage } from './start-page.ts'
 
 export interface Composed {
   /** Not listening yet. */
@@ -25,12 +27,14 @@ export interface Composed {
  * @throws MonoblocError `definition_invalid`
  */
 export async function compose(context: RunContext): Promise<Composed> {
-  const { options, config, log, diagnostics, health } = context
+  const { options, config, log, diagnostics, monitor } = context
   const endpoints = flatServed(options.serve)
+  if (config.mode === 'development' && !endpoints.some(isHome))
+    endpoints.push(startPage(options.name ?? 'app', endpoints))
   const definition = definitionOf(endpoints)
   const data = definition && (await import('./compose-data.ts')).composeData(context, definition)
   const http = createHttpServer({
-    routes: [...endpoints, ...probes(health)],
+    routes: [...endpoints.map((endpoint) => nameBlockers(endpoint, monitor)), ...probes(context)],
     host: data?.host ?? withoutData,
     options: {
       log,
@@ -49,15 +53,22 @@ const withoutData: HttpHost<null> = {
   prepare: (_unit, work) => work({ db: undefined }),
 }
 
-/** What an app serves, with nothing of it started. */
-export async function composeRoutes({ serve }: BackendOptions): Promise<RouteInfo[]> {
-  return flatServed(serve).map((endpoint) => ({
-    method: endpoint.method,
-    path: endpoint.path,
-    access: !endpoint.definition?.user || endpoint.options.anyone ? 'anyone' : endpoint.definition.user.name,
-    transaction: transactionOf(endpoint),
-    source: 'endpoint',
-  }))
+function isHome({ method, path }: Endpoint): boolean {
+  return method === 'GET' && (path === '/' || path === '/*')
+}
+
+/** What an app serves, with nothing of it started, by path. */
+export function listRoutes({ serve }: BackendOptions): RouteInfo[] {
+  const routes = flatServed(serve).map(
+    (endpoint): RouteInfo => ({
+      method: endpoint.method,
+      path: endpoint.path,
+      access: !endpoint.definition?.user || endpoint.options.anyone ? 'anyone' : endpoint.definition.user.name,
+      transaction: transactionOf(endpoint),
+      source: 'endpoint',
+    }),
+  )
+  return routes.sort((a, b) => (a.path === b.path ? 0 : a.path < b.path ? -1 : 1))
 }
 
 function transactionOf({ method, definition, options }: Endpoint): RouteInfo['transaction'] {

@@ -1,7 +1,8 @@
 // The secret that signs tokens. Where it comes from:
 //   MONOBLOC_SECRET            any mode
 //   <data>/secret              when the app says `keepSecret: true`: made once, for its owner's eyes only
-//   random for this process    development and test: what it signed is void after a restart
+//   random                     development and test: for this process, or for one `monobloc dev`; what it signed is void
+//                              after that
 // Production without either is refused: a made-up secret there would end every session with each deployment, and differ
 // between two processes that must accept each other's tokens.
 import { randomBytes } from 'node:crypto'
@@ -18,8 +19,12 @@ const fewestCharacters = 8
 
 export const makeSecret = `node -p "crypto.randomBytes(${secretBytes}).toString('base64url')"`
 
+/** By which `monobloc dev` gives all its runs the same random secret. Weaker than every other, and only in development. */
+export const sessionSecret = 'MONOBLOC_SESSION_SECRET'
+
 export interface SecretOptions {
   given: string | undefined
+  session?: string
   keepSecret: boolean
   mode: Mode
   /** The data folder, absolute. Made when the secret is to be kept in it. */
@@ -31,13 +36,13 @@ export interface Secret {
   from: 'environment' | 'file' | 'random'
 }
 
-export function resolveSecret({ given, keepSecret, mode, data }: SecretOptions): Parsed<Secret> {
+export function resolveSecret({ given, session, keepSecret, mode, data }: SecretOptions): Parsed<Secret> {
   if (given !== undefined) {
     const problem = weakness(given)
     return problem ? { problem } : { value: { value: given, from: 'environment' } }
   }
   if (keepSecret) return keptSecret(path.join(data, 'secret'))
-  if (mode !== 'production') return { value: { value: newSecret(), from: 'random' } }
+  if (mode !== 'production') return { value: { value: session ?? newSecret(), from: 'random' } }
   return { problem: `is missing. Production needs a secret that all its processes share; make one with: ${makeSecret}` }
 }
 

@@ -2,7 +2,7 @@
 export function didYouMean(written: string, known: Iterable<string>): string {
   const near = [...known]
     .map((name) => ({ name, distance: editDistance(written.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
+    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 2.5)))
     .sort((a, b) => a.distance - b.distance)
   return near[0] ? `; did you mean ${near[0].name}?` : ''
 }

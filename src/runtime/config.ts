@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { MonoblocError, type Violation } from '../errors.ts'
 import { cleanUrl, type LogLevel, logLevels } from '../observe/index.ts'
 import { type DatabaseConfig, parseDatabaseUrl } from './config-database.ts'
 import { type Environment, type Mode, modes, readEnvironment } from './config-environment.ts'
-import { resolveSecret, type Secret } from './config-secret.ts'
+import { resolveSecret, type Secret, sessionSecret } from './config-secret.ts'
 import { didYouMean } from './config-suggestion.ts'
 import { duration, hostName, oneOf, type Parsed, type Parser, quote, size, wholeNumber } from './config-value.ts'
 
@@ -71,6 +72,8 @@ export interface ConfigSources {
   environment?: NodeJS.ProcessEnv
   /** Where the `.env` files are and relative paths begin. Default: the working folder. */
   folder?: string
+  /** Only look: a secret that would be made and kept is not. */
+  dry?: boolean
   /** Whether logs go to a person. Default: standard output is a terminal. */
   terminal?: boolean
 }
@@ -108,7 +111,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const parse: Parser<DatabaseConfig> = (url) => parseDatabaseUrl(url, folder)
   const fallback: DatabaseConfig = { engine: 'sqlite', file }
   const database = reader.read('DATABASE_URL', 'database', options.database, parse, fallback)
-  const secret = reader.secret(options.keepSecret ?? false, config.data)
+  const secret = reader.secret(options.keepSecret ?? false, config.data, sources.dry ?? false)
   reader.finish()
   return { ...config, database, secret: secret!, told: reader.told, notes: reader.notes }
 }
@@ -144,14 +147,16 @@ class ConfigReader {
     return 'value' in parsed ? parsed.value : otherwise
   }
 
-  secret(keepSecret: boolean, data: string): Secret | undefined {
+  secret(keepSecret: boolean, data: string, dry: boolean): Secret | undefined {
     const name = 'MONOBLOC_SECRET'
-    this.#known.add(name)
+    this.#known.add(name).add(sessionSecret)
     const setting = this.#environment.settings.get(name)
     // With other problems nothing starts, and nothing should be written either.
-    const keep = keepSecret && this.#problems.length === 0
+    const made = !dry || existsSync(path.join(data, 'secret'))
+    const keep = keepSecret && made && this.#problems.length === 0
     const mode = keepSecret && !keep ? 'development' : this.mode
-    const parsed = resolveSecret({ given: setting?.value, keepSecret: keep, mode, data })
+    const session = this.#environment.settings.get(sessionSecret)?.value
+    const parsed = resolveSecret({ given: setting?.value, keepSecret: keep, session, mode, data })
     if ('problem' in parsed) {
       this.#problem(name, parsed.problem)
       return undefined

@@ -3,6 +3,7 @@ export type { Backend, BackendOptions, Listening, RouteInfo, Served, StartOption
 export { type Config, type ConfigOptions, loadConfig, type Told } from './config.ts'
 export type { DatabaseConfig } from './config-database.ts'
 export { environmentFiles, exportEnvironment, type Mode, modes, readEnvironment } from './config-environment.ts'
+export { makeSecret, sessionSecret } from './config-secret.ts'
 export { didYouMean } from './config-suggestion.ts'
 export { exitCodeOf, exitCodes } from './exit-code.ts'
 export { programs } from './program.ts'

@@ -8,6 +8,8 @@ export interface Address {
   url: string
   host: string
   port: number
+  /** The port that was asked for: 0 for any free one. */
+  askedFor: number
 }
 
 /**
@@ -23,7 +25,7 @@ export async function listenOn(server: Server, port: number, host: string): Prom
     throw listenError(error as NodeJS.ErrnoException, port, host)
   }
   const actual = (server.address() as AddressInfo).port
-  return { url: `http://${openable(host)}:${actual}`, host, port: actual }
+  return { url: `http://${openable(host)}:${actual}`, host, port: actual, askedFor: port }
 }
 
 function openable(host: string): string {

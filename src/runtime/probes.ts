@@ -1,13 +1,24 @@
 import { createEndpoint, type Endpoint } from '../http/index.ts'
-import type { Health, HealthReport } from '../observe/index.ts'
+import { diagnostic, type HealthReport } from '../observe/index.ts'
+import type { RunContext } from './app-run.ts'
+
+export interface CheckFailed {
+  check: string
+  error: unknown
+}
+
+export const checkFailed = diagnostic<CheckFailed>('health.failed', 'warn', ({ check }) => `Not ready: ${check} fails`)
 
 const endpoint = createEndpoint<unknown, null>()
 
 /** What an orchestrator asks: `/livez` and `/readyz`. They answer without the database's transactions and without an identity. */
-export function probes(health: Health): Endpoint[] {
+export function probes({ health, diagnostics }: Pick<RunContext, 'health' | 'diagnostics'>): Endpoint[] {
+  const onFailure = (check: string, error: unknown) => {
+    if (diagnostics.on(checkFailed)) diagnostics.emit(checkFailed, { check, error })
+  }
   return [
     probe('GET /livez', 'Whether this process is alive', () => health.live()),
-    probe('GET /readyz', 'Whether it may be sent requests', () => health.ready()),
+    probe('GET /readyz', 'Whether it may be sent requests', () => health.ready(onFailure)),
   ]
 }
 

@@ -27,7 +27,7 @@ export async function runProgram(
 ): Promise<Listening> {
   const { inspecting, apps } = programs()
   apps.push(app)
-  if (inspecting) return { url: '', host: '', port: 0, stop: async () => {} }
+  if (inspecting) return { url: '', host: '', port: 0, askedFor: 0, stop: async () => {} }
   if (process.env.NODE_ENV === 'test') return app.start(options)
   exportFiles()
   try {

@@ -1,0 +1,27 @@
+import { setAddress } from './address-options.ts'
+import { loadApp } from './app-load.ts'
+import type { Command } from './command.ts'
+
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'Run the app in production.',
+  takesApp: true,
+  about: `Runs with NODE_ENV=production: MONOBLOC_SECRET must be set (or the app says keepSecret: true), tables are created
+only in an empty database, log lines are JSON unless standard output is a terminal. SIGTERM and SIGINT finish
+what is under way and exit 0; a second signal exits at once.`,
+  options: {
+    port: {
+      type: 'string',
+      value: 'number',
+      help: 'Where to listen, as PORT says it. 0: any free port, which is printed.',
+    },
+    host: { type: 'string', value: 'address', help: 'As HOST says it. Default: 0.0.0.0.' },
+  },
+  exits: { 130: 'Told to stop twice (SIGINT).', 143: 'Told to stop twice (SIGTERM).' },
+  async run(options, file, { folder }) {
+    setAddress(options)
+    const { app, listens } = await loadApp(file, folder, 'production')
+    if (!listens) await app.listen()
+    return undefined
+  },
+}

@@ -1,0 +1,43 @@
+// The process that `monobloc dev` starts for each run of the app. It tells its parent what it has loaded and where it
+// listens, ends when it is told to, and stops when the parent is gone.
+import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { exitCodeOf, programs, startFailure, wantsColour } from '../runtime/index.ts'
+import { loadApp } from './app-load.ts'
+
+export type ChildMessage =
+  | { type: 'loaded'; files: string[] }
+  | { type: 'listening'; url: string; port: number; askedFor: number }
+
+const [file, folder] = process.argv.slice(2) as [string, string]
+const loaded = new Set<string>()
+
+registerHooks({
+  load(url, context, next) {
+    if (url.startsWith('file:') && !url.includes('/node_modules/')) loaded.add(fileURLToPath(url))
+    return next(url, context)
+  },
+})
+
+const tell = (message: ChildMessage) => process.connected && process.send!(message)
+
+async function stop(): Promise<void> {
+  await Promise.allSettled(programs().apps.map((app) => app.stop()))
+  process.exit(0)
+}
+
+// To be started again: at once. What was acknowledged is on disk, and a request that is cut is sent again by who reloads.
+process.on('message', (message) => message === 'stop' && process.exit(0))
+process.on('disconnect', () => void stop())
+
+try {
+  const { app, listens } = await loadApp(file, folder, process.env.NODE_ENV === 'test' ? 'test' : 'development')
+  tell({ type: 'loaded', files: [...loaded] })
+  if (!listens) await app.listen()
+  const { url, port, askedFor } = app.address!
+  tell({ type: 'listening', url, port, askedFor })
+} catch (error) {
+  tell({ type: 'loaded', files: [...loaded] })
+  process.stderr.write(startFailure(error, wantsColour(process.stderr)))
+  process.exit(exitCodeOf(error))
+}

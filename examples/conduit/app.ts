@@ -2,9 +2,9 @@ import { backend } from 'monobloc'
 import * as articles from './articles.ts'
 import * as comments from './comments.ts'
 import { conduitErrors } from './errors.ts'
-import { home } from './home.ts'
 import * as people from './people.ts'
-import { seed } from './seed.ts'
+import { home } from './welcome/home.ts'
+import { seed } from './welcome/seed.ts'
 
 export default backend({
   name: 'conduit',

@@ -1,28 +1,17 @@
-import { type Db, MonoblocError, type Row } from 'monobloc'
 import { z } from 'zod'
-import { Article, endpoint, type models, Tag, User } from './models.ts'
-import { Profile, seenBy, text } from './people.ts'
-
-type Data = Db<typeof models, typeof User>
-type Viewer = Row<typeof User> | null
+import { Article, type Data, endpoint, Tag, User, type Viewer } from './models.ts'
+import { Profile, seenBy, str, text } from './people.ts'
 
 const Draft = z.object({ title: text, description: text, body: text, tagList: z.array(text).optional() })
 const whole = z.coerce.number().int()
 const Page = z.object({ limit: whole.min(1).max(100).default(20), offset: whole.min(0).max(10_000).default(0) })
-const word = z.string().optional()
+const word = str.optional()
 const Choice = Page.extend({ tag: word, author: word, favorited: word })
 
 export const written = { createdAt: z.iso.datetime(), updatedAt: z.iso.datetime(), author: Profile }
-const Listed = z.object({
-  slug: z.string(),
-  title: z.string(),
-  description: z.string(),
-  tagList: z.array(z.string()),
-  favorited: z.boolean(),
-  favoritesCount: z.int(),
-  ...written,
-})
-const OneArticle = z.object({ article: Listed.extend({ body: z.string() }) })
+const counted = { favorited: z.boolean(), favoritesCount: z.int() }
+const Listed = z.object({ slug: str, title: str, description: str, tagList: z.array(str), ...counted, ...written })
+const OneArticle = z.object({ article: Listed.extend({ body: str }) })
 const ManyArticles = z.object({ articles: z.array(Listed), articlesCount: z.int() })
 
 const shownTo = (viewer: Viewer) =>
@@ -36,14 +25,8 @@ function withTagList<A extends { tags: { name: string }[] }>({ tags, ...article 
   return { ...article, tagList: tags.map((tag) => tag.name) }
 }
 
-export async function articleAt(db: Data, slug: string) {
-  const article = await db.first(Article, { where: { slug } })
-  if (!article) throw new MonoblocError('not_found', { subject: 'article' })
-  return article
-}
-
-async function oneArticle(db: Data, id: string, viewer: Viewer) {
-  return { article: withTagList(await db.get(Article, id, { include: shownTo(viewer) })) }
+async function oneArticle(db: Data, slug: string, viewer: Viewer) {
+  return { article: withTagList(await db.get(Article, { slug }, { include: shownTo(viewer) })) }
 }
 
 async function manyArticles(db: Data, where: object, { limit, offset }: z.infer<typeof Page>, viewer: Viewer) {
@@ -87,7 +70,7 @@ export const feed = endpoint('GET /api/articles/feed', {
 export const read = endpoint('GET /api/articles/:slug', {
   anyone: true,
   returns: OneArticle,
-  handle: async ({ params, user, db }) => oneArticle(db, (await articleAt(db, params.slug)).id, user),
+  handle: ({ params, user, db }) => oneArticle(db, params.slug, user),
 })
 
 export const create = endpoint('POST /api/articles', {
@@ -96,8 +79,8 @@ export const create = endpoint('POST /api/articles', {
   async handle({ body, user, db }) {
     const { tagList = [], ...content } = body.article
     const slug = await freeSlug(db, content.title)
-    const { id } = await db.insert(Article, { ...content, slug, author: user.id, tags: await tagKeys(db, tagList) })
-    return oneArticle(db, id, user)
+    await db.insert(Article, { ...content, slug, author: user.id, tags: await tagKeys(db, tagList) })
+    return oneArticle(db, slug, user)
   },
 })
 
@@ -105,18 +88,20 @@ export const update = endpoint('PUT /api/articles/:slug', {
   body: z.object({ article: Draft.partial() }),
   returns: OneArticle,
   async handle({ params, body, user, db }) {
-    const { id, title } = await articleAt(db, params.slug)
+    const { id, title } = await db.get(Article, { slug: params.slug })
     const { tagList, ...content } = body.article
     const renamed = (content.title ?? title) !== title && { slug: await freeSlug(db, content.title!) }
-    await db.update(Article, id, { ...content, ...renamed, ...(tagList && { tags: await tagKeys(db, tagList) }) })
-    return oneArticle(db, id, user)
+    const tags = tagList && { tags: await tagKeys(db, tagList) }
+    const { slug } = await db.update(Article, id, { ...content, ...renamed, ...tags })
+    return oneArticle(db, slug, user)
   },
 })
 
 export const remove = endpoint('DELETE /api/articles/:slug', {
   returns: null,
   async handle({ params, db }) {
-    await db.delete(Article, (await articleAt(db, params.slug)).id)
+    const { id } = await db.get(Article, { slug: params.slug })
+    await db.delete(Article, id)
   },
 })
 
@@ -124,9 +109,9 @@ const favoriting = (method: 'POST' | 'DELETE') =>
   endpoint(`${method} /api/articles/:slug/favorite`, {
     returns: OneArticle,
     async handle({ params, user, db }) {
-      const { id } = await articleAt(db, params.slug)
+      const { id, slug } = await db.get(Article, { slug: params.slug })
       await db.update(User, user.id, { favorites: { [method === 'POST' ? 'add' : 'remove']: [id] } })
-      return oneArticle(db, id, user)
+      return oneArticle(db, slug, user)
     },
   })
 export const favorite = favoriting('POST')

@@ -1,23 +1,17 @@
-import { MonoblocError } from 'monobloc'
 import { z } from 'zod'
-import { articleAt, written } from './articles.ts'
-import { Comment, endpoint, Tag } from './models.ts'
+import { written } from './articles.ts'
+import { Article, Comment, endpoint, Tag, type Viewer } from './models.ts'
 import { seenBy, text } from './people.ts'
 
 const OneComment = z.object({ id: z.int(), body: z.string(), ...written })
+const byAuthor = (viewer: Viewer) => ({ author: { include: seenBy(viewer) } }) as const
 
 export const list = endpoint('GET /api/articles/:slug/comments', {
   anyone: true,
   returns: z.object({ comments: z.array(OneComment) }),
   async handle({ params, user, db }) {
-    const { id } = await articleAt(db, params.slug)
-    return {
-      comments: await db.find(Comment, {
-        where: { article: id },
-        sort: '-id',
-        include: { author: { include: seenBy(user) } },
-      }),
-    }
+    const { id } = await db.get(Article, { slug: params.slug })
+    return { comments: await db.find(Comment, { where: { article: id }, sort: '-id', include: byAuthor(user) }) }
   },
 })
 
@@ -25,9 +19,9 @@ export const create = endpoint('POST /api/articles/:slug/comments', {
   body: z.object({ comment: z.object({ body: text }) }),
   returns: { 201: z.object({ comment: OneComment }) },
   async handle({ params, body, user, db }) {
-    const article = await articleAt(db, params.slug)
+    const article = await db.get(Article, { slug: params.slug })
     const { id } = await db.insert(Comment, { ...body.comment, article: article.id, author: user.id })
-    return { comment: await db.get(Comment, id, { include: { author: { include: seenBy(user) } } }) }
+    return { comment: await db.get(Comment, id, { include: byAuthor(user) }) }
   },
 })
 
@@ -35,10 +29,9 @@ export const remove = endpoint('DELETE /api/articles/:slug/comments/:id', {
   params: z.object({ slug: z.string(), id: z.coerce.number().int() }),
   returns: null,
   async handle({ params, db }) {
-    const article = await articleAt(db, params.slug)
-    const comment = await db.first(Comment, { where: { id: params.id, article: article.id } })
-    if (!comment) throw new MonoblocError('not_found', { subject: 'comment' })
-    await db.delete(Comment, comment.id)
+    const article = await db.get(Article, { slug: params.slug })
+    const { id } = await db.get(Comment, { id: params.id, article: article.id })
+    await db.delete(Comment, id)
   },
 })
 

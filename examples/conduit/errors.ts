@@ -1,10 +1,7 @@
 import type { Problem } from 'monobloc'
 
-const words: Record<string, string> = {
-  required: "can't be blank",
-  invalid_type: "can't be blank",
-  taken: 'has already been taken',
-}
+const blank = "can't be blank"
+const words: Record<string, string> = { required: blank, invalid_type: blank, taken: 'has already been taken' }
 
 /** Errors as the specification of Conduit has them: `{ errors: { title: ["can't be blank"] } }`. */
 export function conduitErrors({ code, status, subject, title, errors = [] }: Problem) {
@@ -12,7 +9,7 @@ export function conduitErrors({ code, status, subject, title, errors = [] }: Pro
   if (code === 'invalid_credentials') return one('credentials', 'invalid')
   if (status === 401) return one('token', 'is missing')
   if (status === 403) return one(subject ?? 'request', 'forbidden')
-  if (status === 404) return one(subject ?? 'route', 'not found')
+  if (status === 404) return one(subject === 'user' ? 'profile' : (subject ?? 'route'), 'not found')
   if (errors.length === 0) return one('request', title)
   const listed: Record<string, string[]> = {}
   for (const { pointer, parameter, code, detail } of errors) {

@@ -1,4 +1,4 @@
-import { define, model, t } from 'monobloc'
+import { type Db, define, model, type Row, t } from 'monobloc'
 
 export const User = model('user', {
   id: t.id(),
@@ -49,6 +49,10 @@ export const Comment = model(
 
 export const models = { User, Tag, Article, Comment }
 export const { policy, endpoint } = define({ models, user: User })
+
+export type Data = Db<typeof models, typeof User>
+/** Who looks: a user or nobody. */
+export type Viewer = Row<typeof User> | null
 
 policy(User, { anyone: { read: true, create: true }, update: ({ user }) => ({ id: user.id }) })
 policy(Tag, { anyone: { read: true }, create: true })

@@ -1,12 +1,11 @@
-import { type Auth, type Db, MonoblocError, password, type Row } from 'monobloc'
+import { type Auth, MonoblocError, password, type Row } from 'monobloc'
 import { z } from 'zod'
-import { endpoint, type models, User } from './models.ts'
+import { type Data, endpoint, User, type Viewer } from './models.ts'
 
-type Viewer = Row<typeof User> | null
-
-export const text = z.string().trim().min(1, "can't be blank")
+export const str = z.string()
+export const text = str.trim().min(1, "can't be blank")
 /** An empty text says the same as null. */
-const optional = z.preprocess((value) => (value === '' ? null : value), z.string().nullable())
+const optional = z.preprocess((value) => (value === '' ? null : value), str.nullable())
 const secret = z
   .string()
   .min(1, { error: "can't be blank", abort: true })
@@ -14,10 +13,10 @@ const secret = z
 const Registration = z.object({ username: text, email: text.pipe(z.email('is invalid')), password: secret })
 const Changes = Registration.extend({ bio: optional, image: optional }).partial()
 
-const shown = { username: z.string(), bio: z.string().nullable(), image: z.string().nullable() }
+const shown = { username: str, bio: str.nullable(), image: str.nullable() }
 export const Profile = z.object({ ...shown, following: z.boolean() })
 const OneProfile = z.object({ profile: Profile })
-const Account = z.object({ user: z.object({ ...shown, email: z.string(), token: z.string() }) })
+const Account = z.object({ user: z.object({ ...shown, email: str, token: str }) })
 
 /** What somebody sees of a person beside the person's own fields. */
 export const seenBy = (viewer: Viewer) =>
@@ -25,10 +24,8 @@ export const seenBy = (viewer: Viewer) =>
 
 const account = (user: Row<typeof User>, auth: Auth<typeof User>) => ({ user: { ...user, token: auth.issue(user) } })
 
-async function profileOf(db: Db<typeof models, typeof User>, username: string, viewer: Viewer) {
-  const profile = await db.first(User, { where: { username }, include: seenBy(viewer) })
-  if (!profile) throw new MonoblocError('not_found', { subject: 'profile' })
-  return { profile }
+async function profileOf(db: Data, username: string, viewer: Viewer) {
+  return { profile: await db.get(User, { username }, { include: seenBy(viewer) }) }
 }
 
 export const register = endpoint('POST /api/users', {

@@ -29,10 +29,14 @@ export interface ChangeOptions {
  * not grant is refused, in code as in REST.
  */
 export interface Db<Ms, U> {
-  /** The row with this key. @throws MonoblocError `not_found`, also for a row that the policy hides */
+  /**
+   * The row with this key, or the first that matches a filter: `db.get(Article, { slug })`.
+   *
+   * @throws MonoblocError `not_found`, also for a row that the policy hides
+   */
   get<M extends ModelIn<Ms>, const F extends FieldNames<M> = never, const I extends Include<Ms, M> = Nothing>(
     model: M,
-    key: Key<M>,
+    key: Key<M> | Filter<Ms, M>,
     options?: GetOptions<Ms, M, F, I>,
   ): Promise<Found<Ms, M, { fields: NoInfer<F>[]; include: NoInfer<I> }>>
 

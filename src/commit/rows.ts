@@ -40,11 +40,12 @@ export class RowReader {
     this.#restrict = guard && ((model) => guard.rule(model, 'read'))
   }
 
+  /** @param key the key, or a filter whose first row is meant */
   get(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<AnyRow> {
-    return chain(
-      this.queries.get(this.session, model, key, this.#asked(model, options)),
-      (row) => row ?? missing(model),
-    )
+    const found = isFilter(model, key)
+      ? this.queries.first(this.session, model, this.#asked(model, { ...options, where: key }))
+      : this.queries.get(this.session, model, key, this.#asked(model, options))
+    return chain(found, (row) => row ?? missing(model))
   }
 
   /** The row as one JSON document. */
@@ -136,6 +137,11 @@ export class RowReader {
       }
     }
   }
+}
+
+// A composite key is an object too, and as a filter it means the same.
+function isFilter(model: AnyModel, key: unknown): boolean {
+  return typeof key === 'object' && key !== null && model.key.length === 1
 }
 
 export function both(one: Condition | undefined, other: Condition): Condition {

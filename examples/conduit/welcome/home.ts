@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { endpoint } from './models.ts'
+import { endpoint } from '../models.ts'
 
 const page = readFileSync(new URL('home.html', import.meta.url), 'utf8')
 

@@ -1,5 +1,5 @@
 import { password, type SystemDb } from 'monobloc'
-import { Article, Comment, type models, Tag, User } from './models.ts'
+import { Article, Comment, type models, Tag, User } from '../models.ts'
 
 const names = 'ada bo cleo dan eve finn gus hana ines jo kai lena max nora omar pia quin rosa sam tess'.split(' ')
 const topics = 'rivers bread bicycles glass maps bees trains salt paper clocks gardens bridges'.split(' ')

@@ -29,7 +29,7 @@ export function readToOne(
   )
   if (rest.length > 0 || operators.length === 0) {
     reading.count(path)
-    const where = reading.read(reading, relation.to, Object.fromEntries(rest), path, level + 1)
+    const where = reading.cross(relation.to, Object.fromEntries(rest), path, level + 1)
     parts.push({ kind: 'one', relation, where: allOf([visible(reading, relation), where]) })
   }
   return allOf(parts)
@@ -106,7 +106,7 @@ export function readToMany(
           relation,
           quantity,
           within,
-          where: reading.read(reading, relation.to, inner, at, level + 1),
+          where: reading.cross(relation.to, inner, at, level + 1),
         }
       }
       reading.violate(at, 'unknown_operator', `is not an operator here; allowed: ${listed(manyOperators)}`)

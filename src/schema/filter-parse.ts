@@ -14,6 +14,8 @@ export interface FilterOptions {
   restrict?: (model: AnyModel) => Condition | undefined
   /** Write-only fields may be used: for the system and for policies, never for what a client sent. */
   secret?: boolean
+  /** How many relations may be crossed in a row: what a client may ask a server to join. Default: as deep as filters nest. */
+  crossings?: number
   /** Where the filter stands in the input, in front of the path of each violation. */
   path?: FilterPath
 }

@@ -1,9 +1,12 @@
 import type { Violation } from '../errors.ts'
 import { MonoblocError } from '../errors.ts'
-import type { Condition } from './filter-condition.ts'
+import { type Condition, nothing } from './filter-condition.ts'
 import { mostConditions } from './filter-operator.ts'
 import type { AnyModel } from './model.ts'
+import { isPlainObject } from './plain-object.ts'
 import type { Schema } from './schema.ts'
+
+export { isPlainObject } from './plain-object.ts'
 
 export type FilterPath = readonly (string | number)[]
 
@@ -19,6 +22,12 @@ export type ReadFilter = (
   level: number,
 ) => Condition
 
+interface ReadingOptions {
+  restrict?: (model: AnyModel) => Condition | undefined
+  secret?: boolean
+  crossings?: number
+}
+
 /** The state of reading one filter: what was wrong so far, and how large it has become. */
 export class Reading {
   readonly schema: Schema
@@ -26,17 +35,16 @@ export class Reading {
   readonly secret: boolean
   readonly read: ReadFilter
   readonly violations: Violation[] = []
+  readonly #crossings: number
   #conditions = 0
+  #crossed = 0
 
-  constructor(
-    schema: Schema,
-    read: ReadFilter,
-    options: { restrict?: (model: AnyModel) => Condition | undefined; secret?: boolean },
-  ) {
+  constructor(schema: Schema, read: ReadFilter, options: ReadingOptions) {
     this.schema = schema
     this.read = read
     this.restrict = options.restrict ?? (() => undefined)
     this.secret = options.secret ?? false
+    this.#crossings = options.crossings ?? Number.POSITIVE_INFINITY
   }
 
   violate(path: FilterPath, code: string, message: string): void {
@@ -49,6 +57,18 @@ export class Reading {
     if (++this.#conditions <= mostConditions) return
     this.violate(path, 'too_many', `must hold at most ${mostConditions} conditions`)
     this.finish()
+  }
+
+  /** Reads the filter of related rows. */
+  cross(model: AnyModel, filter: unknown, path: FilterPath, level: number): Condition {
+    if (this.#crossed >= this.#crossings) {
+      this.violate(path, 'too_deep', `must not cross more than ${this.#crossings} relations in a row`)
+      return nothing
+    }
+    this.#crossed++
+    const condition = this.read(this, model, filter, path, level)
+    this.#crossed--
+    return condition
   }
 
   /** @throws MonoblocError `invalid_filter` when anything was wrong */
@@ -73,13 +93,6 @@ export function refuseUndefined(value: unknown, path: FilterPath): void {
   if (value === undefined) {
     throw new MonoblocError('undefined_in_filter', { detail: `It stands at ${path.join('.') || 'the top'}.` })
   }
-}
-
-/** Object literals and what JSON.parse makes, and no instance of a class. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 export function listed(names: Iterable<string>): string {

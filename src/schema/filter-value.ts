@@ -12,7 +12,8 @@ const greatestTime = Date.parse('9999-12-31T23:59:59.999Z')
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const datePattern = /^(\d{4})-(\d{2})-(\d{2})$/
 const timestampPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
-const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+// With a whole number of fours it says the same as a pattern of groups, whose stack a few megabytes would exhaust.
+const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/
 
 /**
  * A value of a filter, as code or JSON has it, made into the value as code has it; undefined when it is not one of this
@@ -118,7 +119,7 @@ function timestampOf(text: string): Date | undefined {
 
 function bytesValue(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value
-  return typeof value === 'string' && base64Pattern.test(value)
+  return typeof value === 'string' && value.length % 4 === 0 && base64Pattern.test(value)
     ? new Uint8Array(Buffer.from(value, 'base64'))
     : undefined
 }

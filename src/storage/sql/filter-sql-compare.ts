@@ -1,7 +1,8 @@
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Expression, RawBuilder, SqlBool } from 'kysely'
 import { type ColumnType, type Comparison, type TextOperator, textAfterPrefix } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
+import { sql } from './kysely.ts'
 
 /** How a condition is written down: with placeholders in a query, or with constants in a CHECK or a partial index. */
 export interface FilterWriter {

@@ -1,4 +1,4 @@
-import { PostgresQueryCompiler, type QueryId, type RawBuilder, SqliteQueryCompiler, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { type Condition, parseJsonPath } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
@@ -6,7 +6,8 @@ import type { Dialect } from './dialect.ts'
 import { writeCondition } from './filter-sql.ts'
 import type { FilterWriter } from './filter-sql-compare.ts'
 import { notInline } from './filter-sql-inline-refusal.ts'
-import { jsonScalarSql } from './filter-sql-json.ts'
+import { jsonPathLiteral } from './filter-sql-json.ts'
+import { kysely, sql } from './kysely.ts'
 
 /**
  * The SQL of a condition with its constants in it, for the WHERE of a partial index and, as `(…) IS TRUE`, for a CHECK
@@ -24,17 +25,19 @@ export function inlineConditionSql(dialect: Dialect, condition: Condition): stri
  * @throws MonoblocError `definition_invalid` when it is no place
  */
 export function indexedFieldSql(dialect: Dialect, field: string): string {
+  // Written by hand: at each start the tables are compared with the models, and Kysely need not be loaded for that.
   const dot = field.indexOf('.')
-  if (dot === -1) return inlined(dialect, sql`${sql.ref(field)}`)
+  if (dot === -1) return `"${field}"`
   const path = parseJsonPath(field.slice(dot + 1))
   if (!path) throw new MonoblocError('definition_invalid', { detail: `"${field}" is not a place in a json field.` })
-  return inlined(dialect, jsonScalarSql(dialect, sql.ref(field.slice(0, dot)), path))
+  if (dialect.name !== 'sqlite') throw new Error(`indexes on json fields are not written for ${dialect.name}`)
+  return `("${field.slice(0, dot)}" ->> ${jsonPathLiteral(path)})`
 }
 
 function inlined(dialect: Dialect, expression: RawBuilder<unknown>): string {
+  const { SqliteQueryCompiler, PostgresQueryCompiler, createQueryId } = kysely()
   const compiler = dialect.name === 'sqlite' ? new SqliteQueryCompiler() : new PostgresQueryCompiler()
-  const id: QueryId = { queryId: 'inline' }
-  const compiled = compiler.compileQuery(expression.toOperationNode() as never, id)
+  const compiled = compiler.compileQuery(expression.toOperationNode() as never, createQueryId())
   if (compiled.parameters.length > 0) throw new Error('a constant was left out')
   return compiled.sql
 }

@@ -1,4 +1,4 @@
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Expression, RawBuilder, SqlBool } from 'kysely'
 import type { ColumnType, JsonPath, JsonTest } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
@@ -12,6 +12,7 @@ import {
   textValues,
 } from './filter-sql-compare.ts'
 import { subqueryAllowed } from './filter-sql-inline-refusal.ts'
+import { sql } from './kysely.ts'
 
 const text: ColumnType = { type: 'text' }
 const float: ColumnType = { type: 'float' }

@@ -1,7 +1,8 @@
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Expression, RawBuilder, SqlBool } from 'kysely'
 import type { Condition, Relation } from '../../schema/index.ts'
 import { comparisonSql, type FilterWriter } from './filter-sql-compare.ts'
 import { subqueryAllowed } from './filter-sql-inline-refusal.ts'
+import { sql } from './kysely.ts'
 
 type RelationCondition = Extract<Condition, { relation: Relation }>
 type Write = (writer: FilterWriter, condition: Condition) => RawBuilder<SqlBool>

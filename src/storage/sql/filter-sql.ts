@@ -1,10 +1,11 @@
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Expression, RawBuilder, SqlBool } from 'kysely'
 import type { Condition } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
 import { comparisonSql, type FilterWriter } from './filter-sql-compare.ts'
 import { jsonTestSql } from './filter-sql-json.ts'
 import { relationSql } from './filter-sql-relation.ts'
+import { sql } from './kysely.ts'
 
 /** What the conditions of one statement share, so that no alias repeats and values are numbered through. */
 export interface FilterContext {

@@ -235,6 +235,11 @@ export const errorTable = {
     message: 'Something went wrong on our side.',
     remedy: 'A query without a limit found more rows than one answer may hold. Give it a limit and page.',
   },
+  not_running: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'Call it between start() or listen() and stop(), on a backend with models.',
+  },
   configuration_invalid: {
     status: 500,
     message: 'The configuration is not valid.',

@@ -6,6 +6,7 @@
 import { createLogger, Diagnostics, Health, type Logger, LoopMonitor, logDiagnostics } from '../observe/index.ts'
 import type { BackendOptions, StartOptions } from './backend-types.ts'
 import { compose } from './compose.ts'
+import type { ComposedData } from './compose-data.ts'
 import { type Config, loadConfig } from './config.ts'
 import { ConnectionDrain } from './connection-drain.ts'
 import { type Address, listenOn } from './listening.ts'
@@ -18,6 +19,8 @@ export interface AppRun extends Service {
   readonly health: Health
   /** What to show beside the address: label and value. */
   readonly links: [string, string][]
+  /** Absent in an app without models. */
+  readonly data: ComposedData | undefined
   /** Once it has started. */
   address: Address | undefined
 }
@@ -36,6 +39,8 @@ export interface RunContext {
 // several times. On a developer's machine the sender is on the same one.
 const idleGrace = { production: 1000, development: 50, test: 0 }
 
+const ephemeralSecret = 'MONOBLOC_SECRET is not set: tokens are signed with a random one and end with this run'
+
 /** @throws MonoblocError `configuration_invalid`, `definition_invalid` */
 export async function createAppRun(options: BackendOptions, start: StartOptions): Promise<AppRun> {
   const { environment, folder, port } = start
@@ -52,6 +57,7 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
   const health = new Health()
   const monitor = new LoopMonitor(diagnostics, { thresholdMs: options.blockedAfter })
   const composed = await compose({ options, config, log, diagnostics, health, monitor })
+  if (composed.data && config.secret.from === 'random' && config.mode === 'development') log.info(ephemeralSecret)
   const drain = new ConnectionDrain(composed.server)
 
   const http = service({
@@ -74,12 +80,13 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
     },
   })
   const loop = service({ name: 'loop monitor', start: () => monitor.start(), stop: () => monitor.stop() })
-  const whole = services(options.name ?? 'app', [loop, ...composed.services, http])
+  const whole = services(options.name ?? 'app', [...composed.services, loop, http])
   const run: AppRun = {
     config,
     log,
     health,
     links: composed.links,
+    data: composed.data,
     address: undefined,
     start: () => whole.start(),
     stop: () => whole.stop().finally(() => log.flush()),

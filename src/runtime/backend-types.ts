@@ -66,6 +66,21 @@ export interface Inspection {
   schema: Schema | undefined
 }
 
+/** Which request's key. */
+export interface UnsettledClaim {
+  key: string
+  /** As it was declared: `POST /payments`. */
+  route: string
+  /** The key of the user who sent it, as text; null for nobody. */
+  user: string | null
+}
+
+export interface SettledAnswer {
+  status: number
+  /** Sent as JSON. */
+  body?: unknown
+}
+
 /** A backend: what it serves, and how it starts and stops. */
 export interface Backend {
   readonly name: string
@@ -85,6 +100,20 @@ export interface Backend {
   start(options?: StartOptions): Promise<Listening>
   /** Finishes what is under way, closes the database, flushes the log. May be called at any time, any number of times. */
   stop(): Promise<void>
+  /**
+   * One transaction outside HTTP, as the system, while the backend runs: for scripts, tests and timers of one's own.
+   * Resolves when it is on disk.
+   *
+   *     await app.transaction(async (db: SystemDb<typeof models, typeof User>) => { … })
+   */
+  transaction<D extends SystemDb<any, any>, T>(work: (db: D) => Promise<T>): Promise<T>
+  /**
+   * Settles an `Idempotency-Key` that answers 409 `outcome_unknown`: with what it should answer from now on, or with
+   * null to let the request run again.
+   *
+   * @throws MonoblocError `not_found` when no such key is unsettled
+   */
+  settle(claim: UnsettledClaim, answer: SettledAnswer | null): Promise<void>
   /** Every route, without starting anything. */
   routes(): RouteInfo[]
   /** What it would start with, for tools: its configuration and its models. Nothing is opened or written. */

@@ -1,9 +1,19 @@
+import type { StoredAnswer } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
 import { silentLogger } from '../observe/index.ts'
 import { type AppRun, createAppRun } from './app-run.ts'
-import type { Backend, BackendOptions, Listening, StartOptions } from './backend-types.ts'
+import type {
+  Backend,
+  BackendOptions,
+  Listening,
+  SettledAnswer,
+  StartOptions,
+  UnsettledClaim,
+} from './backend-types.ts'
 import { listRoutes } from './compose.ts'
+import type { ComposedData } from './compose-data.ts'
 import { loadConfig } from './config.ts'
+import { idempotencyScope } from './http-host.ts'
 import { runProgram } from './program.ts'
 import { definitionOf, flatServed } from './served.ts'
 import { service } from './service.ts'
@@ -22,6 +32,18 @@ export const backendMark: unique symbol = Symbol.for('monobloc.backend') as neve
  */
 export function backend(options: BackendOptions): Backend {
   return new AppBackend(options)
+}
+
+// As long as a request's: whoever has more to do makes several transactions of it.
+const transactionDeadline = 10_000
+
+function storedAnswer({ status, body }: SettledAnswer): StoredAnswer {
+  if (body === undefined) return { status, headers: [], body: null }
+  return {
+    status,
+    headers: ['content-type', 'application/json; charset=utf-8'],
+    body: Buffer.from(JSON.stringify(body)),
+  }
 }
 
 class AppBackend implements Backend {
@@ -68,6 +90,24 @@ class AppBackend implements Backend {
 
   stop(): Promise<void> {
     return this.#service.stop()
+  }
+
+  transaction<D, T>(work: (db: D) => Promise<T>): Promise<T> {
+    const { units } = this.#data()
+    return units.write({ deadline: transactionDeadline }, 'system', (db) => work(db as D))
+  }
+
+  settle({ key, route, user }: UnsettledClaim, answer: SettledAnswer | null): Promise<void> {
+    const { idempotency } = this.#data()
+    return idempotency.resolve(idempotencyScope(user, route), key, answer && storedAnswer(answer))
+  }
+
+  #data(): ComposedData {
+    const data = this.#run?.data
+    if (!data) {
+      throw new MonoblocError('not_running', { detail: `${this.name} is not running, or has no models.` })
+    }
+    return data
   }
 
   inspect({ environment, folder }: StartOptions = {}) {

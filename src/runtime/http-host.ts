@@ -72,7 +72,7 @@ export function createHttpHost({ units, idempotency, identity }: HttpHostOptions
 function claimOf(unit: Unit<AnyRow>, identity: Identity | undefined): IdempotentRequest | null {
   if (!unit.idempotency) return null
   const { key, route, fingerprint } = unit.idempotency
-  return { scope: `${unit.user && identity ? identity.keyOf(unit.user) : ''} ${route}`, key, fingerprint }
+  return { scope: idempotencyScope(unit.user && identity ? identity.keyOf(unit.user) : null, route), key, fingerprint }
 }
 
 function asStored({ status, headers, body }: Answer): StoredAnswer {
@@ -86,4 +86,9 @@ function asStored({ status, headers, body }: Answer): StoredAnswer {
 
 function asAnswer({ status, headers, body }: StoredAnswer): Answer {
   return { status, headers, body, tag: null }
+}
+
+/** Keys of different users, and on different routes, never meet. */
+export function idempotencyScope(user: string | null, route: string): string {
+  return `${user ?? ''} ${route}`
 }

@@ -19,7 +19,8 @@ export async function checkDatabase(file: string, ledger: Acknowledged): Promise
   const folder = mkdtempSync(path.join(tmpdir(), 'check-'))
   try {
     const copy = path.join(folder, path.basename(file))
-    for (const suffix of ['', '-wal']) if (existsSync(file + suffix)) copyFileSync(file + suffix, copy + suffix)
+    for (const suffix of ['', '-wal', '-journal'])
+      if (existsSync(file + suffix)) copyFileSync(file + suffix, copy + suffix)
     return await checkCopy(copy, ledger)
   } finally {
     rmSync(folder, { recursive: true })

@@ -12,6 +12,12 @@ import { Workload } from './workload.ts'
 
 const clients = 6
 
+/** In a folder that the server makes: after the power failed that must be there too. */
+const database = 'data/app.db'
+
+/** Of so many rebuilt databases one is started from, too. */
+const restartEvery = 20
+
 /**
  * The power fails. A SIGKILL can't show that, since what was written stays in the page cache: so a recorder writes down
  * what the server wrote and synced, and the files are rebuilt as a disk may hold them at some moment.
@@ -28,7 +34,6 @@ export const campaign: Campaign = {
 
 export async function runPowerLosses(seed: number, folder: string, moments: number, testing: Testing = {}) {
   const random = new Random(seed)
-  const data = path.join(folder, 'data')
   const ledger = new Acknowledged()
   const trace = await record(seed, folder, ledger, 100 + random.below(300), testing)
   const violations: string[] = []
@@ -39,8 +44,10 @@ export async function runPowerLosses(seed: number, folder: string, moments: numb
     const at = drawMoment(trace, random)
     const to = path.join(folder, `lost-${count}`)
     mkdirSync(to)
-    losePower(trace, at, loss, random, data, to)
-    const found = await checkDatabase(path.join(to, 'app.db'), ledger.when(answeredAt(trace, at)))
+    losePower(trace, at, loss, random, path.join(folder, 'disk'), to)
+    const known = ledger.when(answeredAt(trace, at))
+    const found = await checkDatabase(path.join(to, database), known)
+    if (count % restartEvery === 0 && found.length === 0) found.push(...(await restart(path.join(to, database), known)))
     violations.push(...found.map((text) => `${loss} at line ${at}, in ${to}: ${text}`))
     if (found.length === 0) rmSync(to, { recursive: true })
     else lost[loss] = (lost[loss] ?? 0) + 1
@@ -56,23 +63,34 @@ async function record(
   answers: number,
   testing: Testing,
 ): Promise<Trace> {
-  const data = path.join(folder, 'data')
+  const disk = path.join(folder, 'disk')
   const file = path.join(folder, 'trace')
-  mkdirSync(data)
-  const server = Server.spawn({ file: path.join(data, 'app.db'), testing, under: traced(file) })
+  mkdirSync(disk)
+  const server = Server.spawn({ file: path.join(disk, database), testing, under: traced(file) })
   const port = await server.listening()
   if (port === null) throw new Error(`it does not start: ${server.output}`)
   const workload = new Workload(seed, clients, ledger)
   void workload.answered(answers).then(() => server.kill())
   await workload.run(port)
   await server.ended
-  return readTrace(file, data)
+  return readTrace(file, disk)
 }
 
-/** Mostly right after an answer left, where it must be on disk and nothing after it need be; else anywhere. */
+/** A server starts from the files, and leaves there what it found. */
+async function restart(file: string, known: Acknowledged): Promise<string[]> {
+  const server = Server.spawn({ file })
+  const port = await server.listening()
+  await server.stop()
+  const problems = port === null ? [`it does not start: ${server.output}`] : []
+  return [...problems, ...(await checkDatabase(file, known)).map((text) => `after a start: ${text}`)]
+}
+
+/** Mostly right after an answer left, where it must be on disk and nothing after it need be; else at the start or anywhere. */
 function drawMoment(trace: Trace, random: Random): number {
   const answers = trace.events.filter((event) => event.kind === 'answer')
-  return random.chance(0.7) ? random.pick(answers).start + 1 : random.below(trace.lines)
+  const dice = random.next()
+  if (dice < 0.7) return random.pick(answers).start + 1
+  return random.below(dice < 0.85 ? answers[0]!.start : trace.lines)
 }
 
 /** The requests whose answers had begun to leave, and their statuses. */

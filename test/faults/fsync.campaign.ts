@@ -14,7 +14,8 @@ import { Workload } from './workload.ts'
 
 const clients = 6
 
-// A start syncs some dozen times; the later ones fall among commits and checkpoints.
+// The first dozen syncs make the database, its tables and the seed; the later ones are of commits and checkpoints.
+const latestOfStart = 14
 const latestSync = 150
 
 /**
@@ -33,7 +34,8 @@ export const campaign: Campaign = {
 
 async function failSync(seed: number, folder: string) {
   const random = new Random(seed)
-  const which = `${1 + random.below(latestSync)}${random.chance(0.5) ? '+' : ''}`
+  const latest = random.chance(0.3) ? latestOfStart : latestSync
+  const which = `${1 + random.below(latest)}${random.chance(0.5) ? '+' : ''}`
   const ledger = new Acknowledged()
   const data = path.join(folder, 'data')
   const file = path.join(data, 'app.db')

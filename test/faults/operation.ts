@@ -115,7 +115,7 @@ export class OperationDraw {
   #content(id: string): NoteContent {
     const random = this.#random
     // Now and then a body of many pages, so that the WAL grows and checkpoints fall among the faults.
-    const words = random.chance(0.1) ? 2000 + random.below(4000) : random.below(30)
+    const words = random.chance(0.25) ? 2000 + random.below(4000) : random.below(30)
     const word = random.pick(['salt', 'naïve', '日本', '🜁'])
     return { title: `${id} ${word}`, body: `${word} `.repeat(words) + id, tags: random.some(tags, random.below(4)) }
   }

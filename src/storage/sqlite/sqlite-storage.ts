@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema } from '../../schema/index.ts'
@@ -17,6 +15,7 @@ import { compareSchema } from './sqlite-compare.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { isBusy, translateError } from './sqlite-errors.ts'
+import { prepareFolder } from './sqlite-folder.ts'
 import { openConnection } from './sqlite-open.ts'
 import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
@@ -64,7 +63,7 @@ class SqliteStorage implements Storage {
 
   async open(): Promise<void> {
     if (this.#connection) return
-    mkdirSync(path.dirname(this.#settings.file), { recursive: true })
+    prepareFolder(this.#settings.file)
     this.#connection = await this.#openWriter()
     const upkeep = this.#newUpkeep(this.#connection)
     this.#upkeep = upkeep

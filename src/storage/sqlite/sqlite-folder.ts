@@ -1,0 +1,32 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import path from 'node:path'
+
+/**
+ * Makes the folder of a database that is not there yet, so that it is still there when the power has failed: SQLite
+ * syncs the folder that its files are in, and nobody but us that folder's own entry.
+ */
+export function prepareFolder(file: string): void {
+  if (existsSync(file)) return
+  const folder = path.dirname(file)
+  const first = mkdirSync(folder, { recursive: true }) ?? folder
+  // Who made the folder just before us, for a secret or a log, may not have synced it either.
+  for (let made = folder; ; made = path.dirname(made)) {
+    syncFolder(path.dirname(made))
+    if (made === first) return
+  }
+}
+
+// Windows has no such call, and a folder that may not be read can't be synced.
+const refused = new Set(['EACCES', 'EPERM', 'EISDIR', 'EINVAL'])
+
+function syncFolder(folder: string): void {
+  let handle: number | undefined
+  try {
+    handle = openSync(folder, 'r')
+    fsyncSync(handle)
+  } catch (error) {
+    if (!refused.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+  } finally {
+    if (handle !== undefined) closeSync(handle)
+  }
+}

@@ -1,0 +1,32 @@
+import type { Workload } from '../workload.ts'
+
+/** What the process that makes the load is asked, by message. */
+export interface LoadOrder {
+  workload: Workload
+  port: number
+  /** The server's process, whose use of the processor is read at the very begin and end of the timed part. */
+  pid: number
+  connections: number
+  /** Seconds of load before anything is counted. */
+  leadIn: number
+  seconds: number
+}
+
+export interface LoadResult {
+  /** Answered within the timed part. */
+  requests: number
+  seconds: number
+  /** By status, lead-in and what was under way at the end included. */
+  statuses: Record<number, number>
+  /** Milliseconds. */
+  p50: number
+  p99: number
+  /** Bytes of the last answer's body. */
+  length: number
+  /** Seconds of processor time in the timed part: the server's, the load generator's own, the rest of the machine's. */
+  serverCpu: number
+  loadCpu: number
+  othersCpu: number
+}
+
+export type LoadReply = { result: LoadResult } | { error: string }

@@ -1,0 +1,24 @@
+import type { ColdStart } from './cold-start.ts'
+import type { Disturbed } from './disturbed.ts'
+import { type Measurement, type Row, rowsOf } from './measurement.ts'
+
+/** Everything that one run found. */
+export interface Results {
+  measurements: readonly Measurement[]
+  rows: readonly Row[]
+  coldStarts: readonly ColdStart[]
+  disturbed: readonly Disturbed[]
+}
+
+export function resultsOf(
+  measurements: readonly Measurement[],
+  coldStarts: readonly ColdStart[],
+  disturbed: readonly Disturbed[],
+): Results {
+  return { measurements, rows: rowsOf(measurements), coldStarts, disturbed }
+}
+
+/** What `--json` writes. */
+export function jsonOf({ rows, coldStarts, disturbed }: Results): string {
+  return `${JSON.stringify([...rows, ...coldStarts, ...disturbed], null, 2)}\n`
+}

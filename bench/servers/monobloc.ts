@@ -1,0 +1,25 @@
+import path from 'node:path'
+import { sayReady } from './listening.ts'
+import { app } from './monobloc-app.ts'
+
+const data = process.env.BENCH_DATA ?? path.dirname(process.argv[2]!)
+
+const listening = await app.start({
+  port: 0,
+  environment: {
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    MONOBLOC_LOG: 'silent',
+    MONOBLOC_DATA: data,
+    MONOBLOC_SECRET: secret(),
+  },
+})
+sayReady(listening.port)
+process.on('SIGTERM', async () => {
+  await listening.stop()
+  process.exit()
+})
+
+function secret(): string {
+  return crypto.randomUUID() + crypto.randomUUID()
+}

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { type AnyModel, type Condition, model, parseFilter, Schema, t } from '../../src/schema/index.ts'
 import { Queries } from '../../src/storage/sql/queries.ts'
 import { createSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts'
-import type { MaybePromise, Session, Storage } from '../../src/storage/storage.ts'
+import type { MaybePromise, Session, Statement, Storage } from '../../src/storage/storage.ts'
 
 /** A model with a field of every kind. */
 export const Thing = model(
@@ -135,18 +135,22 @@ export function where(model: AnyModel, filter: unknown): Condition {
   return parseFilter(schema, model, filter, { secret: true })
 }
 
-/** The session, and the text of each statement that ran in it. */
-export function counted(session: Session): { session: Session; statements: string[] } {
+/** The session, and each statement that ran in it, with its text. */
+export function counted(session: Session): { session: Session; statements: string[]; run: Statement[] } {
   const statements: string[] = []
+  const run: Statement[] = []
   const counting = new Proxy(session, {
     get(target, name) {
       const member = (target as unknown as Record<string | symbol, unknown>)[name]
       if (typeof member !== 'function') return member
       return (...given: unknown[]) => {
-        if (['all', 'first', 'value', 'run'].includes(String(name))) statements.push((given[0] as { sql: string }).sql)
+        if (['all', 'first', 'value', 'run'].includes(String(name))) {
+          run.push(given[0] as Statement)
+          statements.push((given[0] as Statement).sql)
+        }
         return member.apply(target, given)
       }
     },
   })
-  return { session: counting, statements }
+  return { session: counting, statements, run }
 }

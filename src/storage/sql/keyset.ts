@@ -21,7 +21,7 @@ export interface Position {
 
 /** @throws MonoblocError `invalid_cursor`, also for a cursor of another model or another sort */
 export function readCursor(dialect: Dialect, sorting: Sorting, cursor: unknown): Position {
-  const [hash, ...given] = cursorList(cursor)
+  const [hash, ...given] = listOfCursor(cursor)
   if (hash !== sorting.hash || given.length !== sorting.terms.length) throw invalid()
   let shape = ''
   const values = sorting.terms.map(({ column }, at) => {
@@ -35,7 +35,8 @@ export function readCursor(dialect: Dialect, sorting: Sorting, cursor: unknown):
   return { values, shape }
 }
 
-function cursorList(cursor: unknown): unknown[] {
+/** What a cursor holds. @throws MonoblocError `invalid_cursor` */
+export function listOfCursor(cursor: unknown): unknown[] {
   if (typeof cursor !== 'string') throw invalid()
   let list: unknown
   try {
@@ -89,4 +90,11 @@ export function afterSql(sorting: Sorting, shape: string, table: string, first: 
     return term.column.nullable ? after : sql`(${column(term)} ${sql.raw(`${operator}=`)} ${value} and ${after})`
   }
   return write(0)
+}
+
+// FNV-1a, 32 bits: it tells mistakes, not attackers; every value of a cursor is checked on its own.
+export function hashOf(text: string): string {
+  let hash = 0x811c9dc5
+  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193)
+  return (hash >>> 0).toString(36)
 }

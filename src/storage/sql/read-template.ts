@@ -1,13 +1,17 @@
 import type { Expression } from 'kysely'
+import { MonoblocError } from '../../errors.ts'
 import { reachOf } from '../../schema/index.ts'
-import type { SqlRow } from '../storage.ts'
+import type { MaybePromise, SqlRow } from '../storage.ts'
+import { mostIncluded } from './include-resolve.ts'
 import { afterSql, orderSql, writeCursor } from './keyset.ts'
 import { sql } from './kysely.ts'
+import { attempt } from './maybe-promise.ts'
 import type { ModelPlans } from './model-plan.ts'
 import type { Include, PlacedCondition, ReadLevel } from './read-level.ts'
 import { isJson, limitSql, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
 import { includeAlias, RowCodec } from './row-codec.ts'
 import type { Sorting } from './sorting.ts'
+import type { SqlEngine } from './sql-engine.ts'
 import { compileTemplate, Slot, type Template } from './template.ts'
 
 type Sql = Expression<unknown>
@@ -122,7 +126,7 @@ export function compileCount(
   )
 }
 
-function begin(plans: ModelPlans, asked: ReadForm, level: ReadLevel) {
+export function begin(plans: ModelPlans, asked: ReadForm, level: ReadLevel) {
   const form: ReadForm = asked === 'json' && isJson(plans.dialect, level) ? 'json' : 'rows'
   const writer = new SqlWriter(plans.dialect, plans.engine, form)
   return {
@@ -147,7 +151,7 @@ function within(
   return sql`select ${columns} from (${inner}) as ${sql.ref(chosen)}`
 }
 
-function rowColumns(writer: SqlWriter, level: ReadLevel, table: string): Sql {
+export function rowColumns(writer: SqlWriter, level: ReadLevel, table: string): Sql {
   const columns = level.stored.map(
     ({ name, type }) => sql`${writer.dialect.selected(type, ref(table, name))} as ${sql.ref(name)}`,
   )
@@ -197,4 +201,18 @@ function isOneRow(include: Include): boolean {
     isBounded(include.where) &&
     include.level.includes.every(isOneRow)
   )
+}
+
+/** Runs what can fail for an included list without a limit that is too long, and says so. */
+export function unlessTooMany<T>(
+  engine: SqlEngine,
+  { capped }: ReadTemplate,
+  work: () => MaybePromise<T>,
+): MaybePromise<T> {
+  if (!capped) return work()
+  return attempt(work, (error) => {
+    if (!(error instanceof MonoblocError) || !engine.isTooMany(error.message)) throw error
+    const detail = `An included list has more than ${mostIncluded} rows: give it a limit.`
+    throw new MonoblocError('result_too_large', { detail, cause: error })
+  })
 }

@@ -3,12 +3,19 @@ import { type AnyModel, filterValue } from '../../schema/index.ts'
 import type { MaybePromise, Session, SqlRow, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
 import { type Position, readCursor } from './keyset.ts'
-import { attempt, chain } from './maybe-promise.ts'
+import { chain } from './maybe-promise.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
 import type { AnyRow, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
 import { fieldsShape, levelOf } from './read-level.ts'
 import type { ReadForm } from './read-sql.ts'
-import { compileCount, compileGet, compilePage, type PageTemplate, type ReadTemplate } from './read-template.ts'
+import {
+  compileCount,
+  compileGet,
+  compilePage,
+  type PageTemplate,
+  type ReadTemplate,
+  unlessTooMany,
+} from './read-template.ts'
 import { searchWords } from './search-words.ts'
 import { sortingOf } from './sorting.ts'
 import { rowSeparator } from './sql-engine.ts'
@@ -47,7 +54,7 @@ export class Reads {
     const call = this.#get('rows', model, key, query)
     if (!call) return undefined
     const { template, values } = call
-    return this.#run(template, () =>
+    return unlessTooMany(this.plans.engine, template, () =>
       chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
     )
   }
@@ -56,7 +63,7 @@ export class Reads {
     const call = this.#get('json', model, key, query)
     if (!call) return undefined
     const { template, values } = call
-    return this.#run(template, () => {
+    return unlessTooMany(this.plans.engine, template, () => {
       if (template.form === 'json') return session.value(template.statement, values) as MaybePromise<string | undefined>
       const { codec } = template
       return chain(
@@ -69,13 +76,15 @@ export class Reads {
   find(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<Page> {
     const call = this.#page('rows', model, query)
     const { template, values } = call
-    return this.#run(template, () => chain(session.all(template.statement, values), (found) => pageOf(call, found)))
+    return unlessTooMany(this.plans.engine, template, () =>
+      chain(session.all(template.statement, values), (found) => pageOf(call, found)),
+    )
   }
 
   findJson(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<JsonPage> {
     const call = this.#page('json', model, query)
     const { template, values } = call
-    return this.#run(template, () => {
+    return unlessTooMany(this.plans.engine, template, () => {
       if (template.form === 'json') {
         return chain(session.first(template.statement, values), (result) => jsonPageOf(call, result!))
       }
@@ -88,7 +97,7 @@ export class Reads {
 
   first(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<AnyRow | undefined> {
     const { template, values } = this.#page('rows', model, { ...query, limit: 1 }, 1)
-    return this.#run(template, () =>
+    return unlessTooMany(this.plans.engine, template, () =>
       chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
     )
   }
@@ -162,17 +171,6 @@ export class Reads {
     if (text === undefined) return undefined
     asked.key += '~'
     return asked.value(this.plans.engine.searchQuery(searchWords(plan, text)))
-  }
-
-  #run<T>({ capped }: ReadTemplate, work: () => MaybePromise<T>): MaybePromise<T> {
-    if (!capped) return work()
-    return attempt(work, (error) => {
-      if (!(error instanceof MonoblocError) || !this.plans.engine.isTooMany(error.message)) throw error
-      throw new MonoblocError('result_too_large', {
-        detail: 'An included list has more than 1,000 rows: give it a limit.',
-        cause: error,
-      })
-    })
   }
 }
 

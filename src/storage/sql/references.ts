@@ -6,7 +6,7 @@ import { sql } from './kysely.ts'
 import { chain } from './maybe-promise.ts'
 import type { ModelPlan, ModelPlans } from './model-plan.ts'
 import type { AnyRow } from './query.ts'
-import { compileTemplate, Slot, type Template } from './template.ts'
+import { compileTemplate, laidOut, Slot, type Template } from './template.ts'
 
 /** The rows that a delete was for: their keys as a subquery, whose slots take these values. */
 export interface DoomedRows {
@@ -33,13 +33,23 @@ export class References {
     this.#plans = plans
   }
 
-  /** @throws the error, of rows that were to be written, with the fields that refer to nothing */
-  refine(session: Session, plan: ModelPlan, rows: readonly AnyRow[], error: unknown): MaybePromise<never> {
+  /**
+   * @param rekeyed the rows whose key was to change, which others may refer to
+   * @throws the error, of rows that were to be written, with the fields that refer to nothing
+   */
+  refine(
+    session: Session,
+    plan: ModelPlan,
+    rows: readonly AnyRow[],
+    error: unknown,
+    rekeyed?: DoomedRows,
+  ): MaybePromise<never> {
     if (!isBroken(error)) throw error
     const given = rows.flatMap((row, at) =>
       referencesIn(plan, row).map((one) => ({ ...one, path: rows.length > 1 ? [at, one.name] : [one.name] })),
     )
     return chain(this.#missing(session, given, 0, []), (violations) => {
+      if (violations.length === 0 && rekeyed) return this.refineDelete(session, plan, rekeyed, error)
       throw new MonoblocError('reference_not_found', { subject: plan.name, cause: error, violations })
     })
   }
@@ -102,8 +112,7 @@ export class References {
     const holder = holders[at]
     if (!holder) return undefined
     const template = compileTemplate(this.#plans.dialect, sql`${holder.query}`, 'plan')
-    const given = template.layout ? template.layout.map((position) => values[position]!) : values
-    return chain(session.value(template.statement, given), (found) =>
+    return chain(session.value(template.statement, laidOut(template, values)), (found) =>
       found === undefined ? this.#holding(session, holders, values, at + 1) : holder,
     )
   }

@@ -1,4 +1,5 @@
 import { kindOf } from '../../schema/index.ts'
+import { hashOf } from './keyset.ts'
 import { badQuery, type ModelPlan, type StoredColumn } from './model-plan.ts'
 import { Shapes } from './template.ts'
 
@@ -65,11 +66,4 @@ function sortable(plan: ModelPlan, name: string, path: Path): StoredColumn {
 // The order of secrets tells them.
 function isSortable({ field, type }: StoredColumn): boolean {
   return !field.options.writeOnly && (kindOf(field).ordered || type.type === 'boolean')
-}
-
-// FNV-1a, 32 bits: it tells mistakes, not attackers; every value of a cursor is checked on its own.
-function hashOf(text: string): string {
-  let hash = 0x811c9dc5
-  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193)
-  return (hash >>> 0).toString(36)
 }

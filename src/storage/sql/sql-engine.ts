@@ -27,10 +27,29 @@ export interface SqlEngine {
   laterThan(column: Sql, bound: Sql): Sql
   /** Whether ascending order puts nulls last by itself; descending order then puts them first. */
   ascendingNullsLast: boolean
+  /** The exact sum of whole numbers of any size, as the text `high,low`: billions and ones. Null without a number. */
+  exactSum(column: Sql): Sql
+  /** The sum as far as a double goes, which never fails: what groups are sorted by. */
+  roughSum(column: Sql): Sql
   /** The value by which the full-text index is asked for rows with all words, of which the last may be a beginning. */
   searchQuery(words: readonly string[]): string
   /** The rows of a table alias that the full-text index finds. */
   found(plan: ModelPlan, table: string, query: Sql): Expression<SqlBool>
+  /** A search over the rows of a table alias, best first. */
+  searchIndex(plan: ModelPlan, table: string, marks: { open: string; close: string }, words: number): SearchIndex
+}
+
+export interface SearchIndex {
+  /** What stands after `from`. */
+  rows: Sql
+  matches(query: Sql): Sql
+  order: Sql
+  /** Greater is better. */
+  rank: Sql
+  /** One searched field with marks around what was found. */
+  highlight(at: number): Sql
+  /** The best words of any field, so marked. */
+  snippet: Sql
 }
 
 /**
@@ -51,11 +70,27 @@ const sqlite: SqlEngine = {
   hex: (column) => sql`hex(${column})`,
   laterThan: (column, bound) => sql`max(${bound}, strftime('%Y-%m-%dT%H:%M:%fZ', ${column}, '+0.001 seconds'))`,
   ascendingNullsLast: false,
+  exactSum: (column) => sql`sum(${column} / 1000000000) || ',' || sum(${column} % 1000000000)`,
+  roughSum: (column) => sql`sum(cast(${column} as real))`,
   // A quoted phrase without a word in it is no error and finds nothing.
   searchQuery: (words) => (words.length === 0 ? '""' : `${words.map((word) => `"${word}"`).join(' ')}*`),
   found: ({ name }, table, query) => {
     const index = sql.table(searchTable(name))
     return sql`${sql.ref(`${table}.rowid`)} in (select rowid from ${index} where ${index} match ${query})`
+  },
+  searchIndex(plan, table, { open, close }, words) {
+    const index = sql.table(searchTable(plan.name))
+    const around = sql`${sql.lit(open)}, ${sql.lit(close)}`
+    const joined = sql`${sql.ref(`${table}.rowid`)} = ${index}.rowid`
+    return {
+      // The index goes first and gives its rows in the order of their rank, so that no more is marked than is shown.
+      rows: sql`${index} cross join ${sql.table(plan.name)} as ${sql.ref(table)} on ${joined}`,
+      matches: (query) => sql`${index} match ${query}`,
+      order: sql`${index}.rank`,
+      rank: sql`-${index}.rank`,
+      highlight: (at) => sql`highlight(${index}, ${sql.lit(at)}, ${around})`,
+      snippet: sql`snippet(${index}, -1, ${around}, '…', ${sql.lit(words)})`,
+    }
   },
 }
 

@@ -15,8 +15,10 @@ export class Slot {
 /** SQL of one shape, compiled once. */
 export interface Template {
   readonly statement: Statement
-  /** For each placeholder the position of its value; undefined when they are the call's values in their order. */
-  readonly layout: readonly number[] | undefined
+  /** For each placeholder the position of its value among the values of a call. */
+  readonly layout: readonly number[]
+  /** The layout is 0, 1, 2, … */
+  readonly inOrder: boolean
 }
 
 /** @param query SQL whose parameters are all slots */
@@ -29,13 +31,13 @@ export function compileTemplate(dialect: Dialect, query: RawBuilder<unknown>, re
     return parameter.at
   })
   const inOrder = layout.every((position, at) => position === at)
-  return { statement: { sql, reach }, layout: inOrder ? undefined : layout }
+  return { statement: { sql, reach }, layout, inOrder }
 }
 
 /** The values of a call in the order of a template's placeholders. */
 export function laidOut(template: Template, values: SqlValue[]): readonly SqlValue[] {
-  const { layout } = template
-  if (!layout) return values
+  const { layout, inOrder } = template
+  if (inOrder && layout.length === values.length) return values
   const result = new Array<SqlValue>(layout.length)
   for (let at = 0; at < layout.length; at++) result[at] = values[layout[at]!]!
   return result

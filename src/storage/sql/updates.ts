@@ -121,10 +121,9 @@ export class Updates {
           row ? template.codec.row(row) : this.#unchanged(session, plan, key, query),
         ),
       (error) => {
-        // A key that changes can leave others behind that refer to it.
         const changesKey = plan.key.some((column) => columns.includes(column))
-        if (!changesKey) return this.#references.refine(session, plan, [patch], error)
-        return this.#references.refineDelete(session, plan, keyRows(plan, asked.values), error)
+        const rekeyed = changesKey ? keyRows(plan, asked.values) : undefined
+        return this.#references.refine(session, plan, [patch], error, rekeyed)
       },
     )
   }

@@ -1,6 +1,6 @@
 import { type AnyHooks, Hooks, IdempotencyRecord } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
-import { type AnyModel, type Models, Schema } from '../schema/index.ts'
+import { type AnyModel, checkSchema, type Models, Schema } from '../schema/index.ts'
 import { Policies } from './policy.ts'
 
 /**
@@ -16,6 +16,7 @@ export class Definition {
   /** @throws MonoblocError `definition_invalid` */
   constructor(models: Models, user: AnyModel | undefined) {
     this.schema = new Schema(Object.values(models), [IdempotencyRecord])
+    checkSchema(this.schema)
     this.user = user
     if (!user) return
     this.schema.relations(user)

@@ -70,9 +70,9 @@ export const t = {
   serial: () => new Field<Generated<'serial', number>>('serial'),
   /** Text of any length, without U+0000 and lone surrogates. Compared by code point. */
   text: plain<'text', string>('text'),
-  /** An e-mail address, at most 254 characters. Kept as written: add `.lowerCase()` for a unique one. */
+  /** An e-mail address in ASCII (RFC 5321), at most 254 characters. Kept as written: add `.lowerCase()` for a unique one. */
   email: plain<'email', string>('email'),
-  /** An absolute http or https URL, at most 2,048 characters. */
+  /** An absolute http or https URL, letters of any script included, at most 2,048 characters. Kept as written. */
   url: plain<'url', string>('url'),
   /** Lower-case letters and digits of any script in groups separated by single hyphens, at most 200 characters. */
   slug: plain<'slug', string>('slug'),

@@ -2,11 +2,17 @@
  * Exact decimals as whole units of their last digit: `12.50` at scale 2 is 1250n.
  */
 
-const decimalPattern = /^(-?)(\d{1,40})(?:\.(\d{1,40}))?$/
+/** Digits before the point and after it: far more than any column holds, and few enough to be read at once. */
+export const longestPart = 40
 
-/** The units of a decimal, or undefined when it is not one or has digits beyond the scale that are not zero. */
+const decimalPattern = new RegExp(`^(-?)(\\d{1,${longestPart}})(?:\\.(\\d{1,${longestPart}}))?$`)
+
+/**
+ * The units of a decimal, or undefined when it is not one or has digits beyond the scale that are not zero. A number is
+ * taken as it is written; beyond ±(2^53 - 1) it may have been another one before it was read, and is not taken.
+ */
 export function decimalUnits(value: string | number, scale: number): bigint | undefined {
-  if (typeof value === 'number' && !Number.isFinite(value)) return undefined
+  if (typeof value === 'number' && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) return undefined
   const found = decimalPattern.exec(String(value))
   if (!found) return undefined
   const [, sign, whole, fraction = ''] = found

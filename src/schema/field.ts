@@ -1,4 +1,5 @@
 import { MonoblocError } from '../errors.ts'
+import { checkBounds } from './field-bounds.ts'
 import type { AnyModel } from './model.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
@@ -26,6 +27,13 @@ export type FieldKind =
 
 export const textKinds: readonly FieldKind[] = ['text', 'email', 'url', 'slug']
 export const numberKinds: readonly FieldKind[] = ['serial', 'integer', 'bigint', 'decimal', 'float']
+const boundedKinds: readonly FieldKind[] = [...textKinds, 'integer', 'bigint', 'decimal', 'float', 'bytes']
+/** Keys that are made, not given. */
+type MadeKind = 'id' | 'serial'
+/** Fields without a column of their own. */
+type FarKind = 'manyToMany' | 'virtual'
+const madeKinds: readonly FieldKind[] = ['id', 'serial']
+const farKinds: readonly FieldKind[] = ['manyToMany', 'virtual']
 
 /** What the database does with rows that refer to a deleted row. */
 export type OnDelete = 'restrict' | 'cascade' | 'set null'
@@ -51,6 +59,7 @@ type With<S extends FieldSpec, Change extends Partial<FieldSpec>> = {
   [K in keyof FieldSpec]: K extends keyof Change ? (Change[K] extends FieldSpec[K] ? Change[K] : never) : S[K]
 }
 type Only<S extends FieldSpec, Kinds extends FieldKind> = S['kind'] extends Kinds ? Field<S> : never
+type Except<S extends FieldSpec, Kinds extends FieldKind> = S['kind'] extends Kinds ? never : Field<S>
 
 export interface FieldOptions {
   nullable: boolean
@@ -61,9 +70,9 @@ export interface FieldOptions {
   default: { value: unknown } | { make: () => unknown } | undefined
   /** Set by Monobloc itself on insert (and, for `updatedAt` and `version`, on each update). */
   automatic: 'createdAt' | 'updatedAt' | 'version' | undefined
-  /** Length in code points for text, bytes for `bytes`, the value for numbers; inclusive. Numbers of `bigint` and `decimal` are strings. */
-  min: number | string | undefined
-  max: number | string | undefined
+  /** Length in code points for text, bytes for `bytes`, the value for numbers; inclusive. That of `decimal` is a string. */
+  min: number | bigint | string | undefined
+  max: number | bigint | string | undefined
   pattern: RegExp | undefined
   /** Operators of the filter language that every value must satisfy, kept as CHECK constraints too. */
   checks: Record<string, unknown>[]
@@ -121,29 +130,33 @@ export class Field<S extends FieldSpec = FieldSpec> {
   constructor(kind: S['kind'], options: Partial<FieldOptions> = {}) {
     this.kind = kind
     this.options = { ...noOptions, ...options }
+    checkBounds(kind, this.options)
   }
 
   /** Null is allowed, and is what a missing value becomes. */
-  nullable(): Field<With<S, { nullable: true; given: S['given'] extends 'required' ? 'optional' : S['given'] }>> {
-    return this.#with({ nullable: true })
+  nullable(
+    this: Except<S, MadeKind | FarKind>,
+  ): Field<With<S, { nullable: true; given: S['given'] extends 'required' ? 'optional' : S['given'] }>> {
+    return own(this).#except('nullable', [...madeKinds, ...farKinds], { nullable: true })
   }
 
   /** The value of an insert that gives none: a constant, or a function called for each insert. */
   default(
+    this: Except<S, MadeKind | FarKind>,
     value: DefaultOf<S> | (() => DefaultOf<S>),
   ): Field<With<S, { given: S['given'] extends 'required' ? 'optional' : S['given'] }>> {
-    const make = value as unknown
-    return this.#with({ default: typeof make === 'function' ? { make: make as () => unknown } : { value } })
+    const given = typeof value === 'function' ? { make: value as () => unknown } : { value }
+    return own(this).#except('default', [...madeKinds, ...farKinds], { default: given })
   }
 
   /** No two rows share a value (nulls aside). On a `ref` it makes the relation one-to-one. */
-  unique(): Field<With<S, { unique: true }>> {
-    return this.#with({ unique: true })
+  unique(this: Except<S, FarKind | 'json'>): Field<With<S, { unique: true }>> {
+    return own(this).#except('unique', [...farKinds, 'json'], { unique: true })
   }
 
-  /** Operators of the filter language that every value must satisfy, also as a CHECK in the database. */
-  check(operators: Record<string, unknown>): Field<S> {
-    return this.#with({ checks: [...this.options.checks, operators] })
+  /** Operators of the filter language that every value must satisfy, kept as a CHECK in the database. */
+  check(this: Except<S, FarKind>, operators: Record<string, unknown>): Field<S> {
+    return own(this).#except('check', farKinds, { checks: [...own(this).options.checks, operators] })
   }
 
   /** Set by the system only (`db.asSystem()` or a hook): never by a user, whatever the policy. */
@@ -152,55 +165,68 @@ export class Field<S extends FieldSpec = FieldSpec> {
   }
 
   /** Left out of every row and answer, unless the system asks for it by name in `fields`. */
-  writeOnly(): Field<With<S, { visible: false }>> {
-    return this.#with({ writeOnly: true })
+  writeOnly(this: Except<S, MadeKind | FarKind>): Field<With<S, { visible: false }>> {
+    return own(this).#except('writeOnly', [...madeKinds, ...farKinds], { writeOnly: true })
   }
 
   /** Smallest value (numbers), or least length in code points (text) or bytes. Inclusive. */
   min(this: Only<S, TextKind | NumberKind | ExactKind | 'bytes'>, bound: BoundOf<S>): Field<S> {
-    return (this as unknown as Field<S>).#only('min', [...textKinds, ...numberKinds, 'bytes'], { min: bound as number })
+    return own(this).#only('min', boundedKinds, { min: bound as number })
   }
 
   /** Greatest value (numbers), or greatest length in code points (text) or bytes. Inclusive. */
   max(this: Only<S, TextKind | NumberKind | ExactKind | 'bytes'>, bound: BoundOf<S>): Field<S> {
-    return (this as unknown as Field<S>).#only('max', [...textKinds, ...numberKinds, 'bytes'], { max: bound as number })
+    return own(this).#only('max', boundedKinds, { max: bound as number })
   }
 
-  /** A regular expression that the whole of Monobloc checks; the database does not. */
+  /** A regular expression, read by code point (`u`) where it can be. Monobloc checks it; the database does not. */
   pattern(this: Only<S, TextKind>, pattern: RegExp): Field<S> {
-    return (this as unknown as Field<S>).#only('pattern', textKinds, { pattern })
+    return own(this).#only('pattern', textKinds, { pattern })
   }
 
   /** White space at both ends is removed before validation. */
   trim(this: Only<S, TextKind>): Field<S> {
-    return (this as unknown as Field<S>).#only('trim', textKinds, { trim: true })
+    return own(this).#only('trim', textKinds, { trim: true })
   }
 
   /** Made lower case before validation. */
   lowerCase(this: Only<S, TextKind>): Field<S> {
-    return (this as unknown as Field<S>).#only('lowerCase', textKinds, { lowerCase: true })
+    return own(this).#only('lowerCase', textKinds, { lowerCase: true })
   }
 
   /** HTML, sanitised on the way in: scripts, handlers and unknown elements are removed. Needs the `sanitize-html` package. */
   html(this: Only<S, 'text'>): Field<S> {
-    return (this as unknown as Field<S>).#only('html', ['text'], { html: true })
+    return own(this).#only('html', ['text'], { html: true })
   }
 
   /** What happens to this row when the row it refers to is deleted. Default: `restrict`. */
   onDelete(this: Only<S, 'ref'>, rule: OnDelete): Field<S> {
-    return (this as unknown as Field<S>).#only('onDelete', ['ref'], { onDelete: rule })
+    return own(this).#only('onDelete', ['ref'], { onDelete: rule })
   }
 
   #only(modifier: string, kinds: readonly FieldKind[], change: Partial<FieldOptions>): Field<S> {
-    if (!kinds.includes(this.kind)) {
-      throw new MonoblocError('definition_invalid', { detail: `.${modifier}() does not go with a ${this.kind} field.` })
-    }
+    if (!kinds.includes(this.kind)) throw misplaced(modifier, this)
+    return this.#with(change)
+  }
+
+  #except<R extends FieldSpec>(modifier: string, kinds: readonly FieldKind[], change: Partial<FieldOptions>): Field<R> {
+    const made = this.options.automatic && (modifier === 'nullable' || modifier === 'default')
+    if (made || kinds.includes(this.kind)) throw misplaced(modifier, this)
     return this.#with(change)
   }
 
   #with<R extends FieldSpec>(change: Partial<FieldOptions>): Field<R> {
     return new Field<R>(this.kind, { ...this.options, ...change })
   }
+}
+
+// `this` is a conditional type in modifiers that not every kind has, through which TypeScript sees no members.
+function own<S extends FieldSpec>(field: Field<S> | never): Field<S> {
+  return field
+}
+
+function misplaced(modifier: string, { kind }: { kind: FieldKind }): MonoblocError {
+  return new MonoblocError('definition_invalid', { detail: `.${modifier}() does not go with a ${kind} field.` })
 }
 
 type DefaultOf<S extends FieldSpec> = S['kind'] extends 'ref'

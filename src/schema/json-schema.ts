@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MonoblocError } from '../errors.ts'
-import type { JsonSchema } from './kind.ts'
+import type { Direction, JsonSchema } from './kind.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
 /** The JSON Schemas of validators that Monobloc made from fields, whose own conversion would not know them. */
@@ -17,12 +17,12 @@ export function describeAs<T extends object>(validator: T, schema: JsonSchema): 
  * @param direction what is accepted (`input`, the default) or what comes out
  * @throws MonoblocError `definition_invalid` when the schema cannot be described
  */
-export function jsonSchemaOf(schema: StandardSchemaV1, direction: 'input' | 'output' = 'input'): JsonSchema {
+export function jsonSchemaOf(schema: StandardSchemaV1, direction: Direction = 'input'): JsonSchema {
   const described = known.get(schema)
   if (described) return described
   const standard = schema['~standard'] as {
     vendor: string
-    jsonSchema?: Record<'input' | 'output', (options: { target: string }) => JsonSchema>
+    jsonSchema?: Record<Direction, (options: { target: string }) => JsonSchema>
   }
   if (standard.vendor !== 'zod') {
     if (standard.jsonSchema) return withoutDialect(standard.jsonSchema[direction]({ target: 'draft-2020-12' }))

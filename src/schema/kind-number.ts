@@ -1,11 +1,9 @@
-import { z } from 'zod'
-import { decimalText, decimalUnits } from './decimal.ts'
+import { decimalText, decimalUnits, longestPart } from './decimal.ts'
 import type { FieldOptions } from './field.ts'
-import type { JsonSchema, Kind } from './kind.ts'
+import { expectedValue, filterValue } from './filter-value.ts'
+import type { JsonSchema, Kind, Refuse } from './kind.ts'
 
 const greatest = Number.MAX_SAFE_INTEGER
-const leastBigint = -(2n ** 63n)
-const greatestBigint = 2n ** 63n - 1n
 
 function bounds(options: FieldOptions): JsonSchema {
   return {
@@ -14,62 +12,52 @@ function bounds(options: FieldOptions): JsonSchema {
   }
 }
 
-function bounded(type: z.ZodNumber, options: FieldOptions): z.ZodNumber {
-  let result = type
-  if (options.min !== undefined) result = result.min(Number(options.min), `must be at least ${options.min}`)
-  if (options.max !== undefined) result = result.max(Number(options.max), `must be at most ${options.max}`)
-  return result
+function checkBounds<T extends number | bigint>(
+  value: T,
+  min: T | undefined,
+  max: T | undefined,
+  refuse: Refuse,
+): void {
+  if (min !== undefined && value < min) refuse('too_small', `must be at least ${min}`)
+  if (max !== undefined && value > max) refuse('too_big', `must be at most ${max}`)
 }
 
-export const integer: Kind = {
-  ordered: true,
-  column: () => ({ type: 'integer' }),
-  validator: (options) => bounded(z.int(), options),
-  jsonSchema: (options) => ({ type: 'integer', minimum: -greatest, maximum: greatest, ...bounds(options) }),
+function numberKind(column: 'integer' | 'serial' | 'float', schema: JsonSchema): Kind {
+  return {
+    ordered: true,
+    column: () => ({ type: column }),
+    reader({ min, max }) {
+      const least = column === 'serial' ? 1 : (min as number | undefined)
+      const most = max as number | undefined
+      return (value, refuse) => {
+        const number = filterValue({ type: column }, value) as number | undefined
+        if (number === undefined) return refuse('invalid_type', `must be ${expectedValue({ type: column })}`)
+        checkBounds(number, least, most, refuse)
+        return number
+      }
+    },
+    jsonSchema: (options) => ({ ...schema, ...bounds(options) }),
+  }
 }
 
-export const serial: Kind = {
-  ordered: true,
-  column: () => ({ type: 'serial' }),
-  validator: () => z.int().min(1),
-  jsonSchema: () => ({ type: 'integer', minimum: 1, maximum: greatest }),
-}
-
-export const float: Kind = {
-  ordered: true,
-  column: () => ({ type: 'float' }),
-  validator: (options) => bounded(z.number(), options),
-  jsonSchema: (options) => ({ type: 'number', ...bounds(options) }),
-}
+export const integer = numberKind('integer', { type: 'integer', minimum: -greatest, maximum: greatest })
+export const serial = numberKind('serial', { type: 'integer', minimum: 1, maximum: greatest })
+export const float = numberKind('float', { type: 'number' })
 
 export const bigint: Kind = {
   ordered: true,
   column: () => ({ type: 'bigint' }),
-  validator: (options) =>
-    z
-      .union([z.bigint(), z.int(), z.string().regex(/^-?\d{1,19}$/, 'must be a whole number')])
-      .transform((value, context) => {
-        const result = BigInt(value)
-        const least = options.min === undefined ? leastBigint : BigInt(options.min)
-        const most = options.max === undefined ? greatestBigint : BigInt(options.max)
-        if (result < least)
-          context.addIssue({
-            code: 'too_small',
-            origin: 'bigint',
-            minimum: least,
-            input: value,
-            message: `must be at least ${least}`,
-          })
-        if (result > most)
-          context.addIssue({
-            code: 'too_big',
-            origin: 'bigint',
-            maximum: most,
-            input: value,
-            message: `must be at most ${most}`,
-          })
-        return result
-      }),
+  reader(options) {
+    const min = options.min === undefined ? undefined : BigInt(options.min)
+    const max = options.max === undefined ? undefined : BigInt(options.max)
+    return (value, refuse) => {
+      const number = filterValue({ type: 'bigint' }, value) as bigint | undefined
+      if (number === undefined) return refuse('invalid_type', `must be ${expectedValue({ type: 'bigint' })}`)
+      checkBounds(number, min, max, refuse)
+      return number
+    }
+  },
+  // JSON Schema has no bounds for numbers in strings; `int64` says those of the type.
   jsonSchema: () => ({ type: 'string', format: 'int64', pattern: '^-?\\d{1,19}$' }),
   toJson: (value: bigint) => String(value),
 }
@@ -77,54 +65,34 @@ export const bigint: Kind = {
 export const decimal: Kind = {
   ordered: true,
   column: (options) => ({ type: 'decimal', precision: options.precision, scale: options.scale }),
-  validator: (options) =>
-    z.union([z.string(), z.number()]).transform((value, context) => {
-      const units = decimalUnits(value, options.scale)
+  reader({ precision, scale, min, max }) {
+    const limit = 10n ** BigInt(precision)
+    const unitsOf = (bound: unknown) => (bound === undefined ? undefined : decimalUnits(bound as string, scale))
+    const least = unitsOf(min)
+    const most = unitsOf(max)
+    return (value, refuse) => {
+      if (typeof value !== 'string' && typeof value !== 'number') return refuse('invalid_type', 'must be a decimal')
+      const units = decimalUnits(value, scale)
       if (units === undefined) {
-        context.addIssue({
-          code: 'custom',
-          message: `must be a decimal with at most ${options.scale} digits after the point`,
-          params: { code: 'invalid_decimal' },
-        })
-        return z.NEVER
+        return refuse('invalid_decimal', `must be a decimal with at most ${scale} digits after the point`)
       }
-      const most = 10n ** BigInt(options.precision)
-      const size = units < 0n ? -units : units
-      if (size >= most)
-        context.addIssue({
-          code: 'too_big',
-          origin: 'number',
-          maximum: 0,
-          input: value,
-          message: `must have at most ${options.precision} digits`,
-        })
-      const least = options.min === undefined ? undefined : decimalUnits(options.min, options.scale)
-      const top = options.max === undefined ? undefined : decimalUnits(options.max, options.scale)
-      if (least !== undefined && units < least) {
-        context.addIssue({
-          code: 'too_small',
-          origin: 'number',
-          minimum: 0,
-          input: value,
-          message: `must be at least ${options.min}`,
-        })
-      }
-      if (top !== undefined && units > top) {
-        context.addIssue({
-          code: 'too_big',
-          origin: 'number',
-          maximum: 0,
-          input: value,
-          message: `must be at most ${options.max}`,
-        })
-      }
-      return decimalText(units, options.scale)
-    }),
-  jsonSchema: (options) => ({
+      if (units >= limit || units <= -limit) refuse('too_big', `must have at most ${precision} digits`)
+      if (least !== undefined && units < least) refuse('too_small', `must be at least ${min}`)
+      if (most !== undefined && units > most) refuse('too_big', `must be at most ${max}`)
+      return decimalText(units, scale)
+    }
+  },
+  jsonSchema: ({ precision, scale }) => ({
     type: 'string',
     format: 'decimal',
-    pattern: options.scale
-      ? `^-?\\d{1,${Math.max(1, options.precision - options.scale)}}(\\.\\d{1,${options.scale}})?$`
-      : `^-?\\d{1,${options.precision}}$`,
+    pattern: decimalPattern(precision, scale),
   }),
+}
+
+// Zeros in front, and behind what the scale keeps, change nothing and are taken.
+function decimalPattern(precision: number, scale: number): string {
+  const digits = precision - scale
+  const whole = digits === 0 ? `0{1,${longestPart}}` : `0{0,${longestPart - digits}}\\d{1,${digits}}`
+  const zeros = scale === 0 ? `0{1,${longestPart}}` : `\\d{1,${scale}}0{0,${longestPart - scale}}`
+  return `^-?${whole}(?:\\.${zeros})?$`
 }

@@ -1,6 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import { Field } from './field.ts'
 import { type InputValidator, inputOf, patchOf } from './model-input.ts'
+import { isName } from './name.ts'
 import type { InsertOf, PatchOf, WritableNames } from './types.ts'
 
 /** Loose, because a constraint would make TypeScript resolve every getter while the model is still being declared. */
@@ -25,10 +26,6 @@ export interface ModelOptions<F extends Shape = Shape, K extends string = string
 }
 
 export type AnyModel = Model<any, any, any>
-
-// A name is a table's name and an identifier in code; 58 leaves room for prefixes within PostgreSQL's 63 bytes.
-const namePattern = /^[A-Za-z][A-Za-z0-9_]{0,57}$/
-const reservedNames = new Set(['and', 'or', 'not', 'search', 'where', 'constructor', 'prototype', '__proto__'])
 
 /**
  * A model: pure data that says what rows of a table are. TypeScript types, validation, JSON Schema and the table come
@@ -111,7 +108,7 @@ export function model<const N extends string, F extends Shape, const K extends s
   shape: F,
   options: ModelOptions<F, K> = {},
 ): Model<N, F, K> {
-  if (!namePattern.test(name) || reservedNames.has(name)) {
+  if (!isName(name)) {
     throw new MonoblocError('definition_invalid', {
       subject: name,
       detail: `"${name}" can't name a model: use a letter, then letters, digits and _, at most 58 characters.`,
@@ -122,17 +119,15 @@ export function model<const N extends string, F extends Shape, const K extends s
 
 function resolveFields(name: string, shape: Shape): Map<string, Field> {
   const fields = new Map<string, Field>()
+  const known = new Set<string>()
   for (const key of Object.keys(shape)) {
     const field = shape[key]
-    if (!(field instanceof Field)) {
-      throw new MonoblocError('definition_invalid', { subject: name, detail: `${name}.${key} is not a field.` })
-    }
-    if (!namePattern.test(key) || reservedNames.has(key)) {
-      throw new MonoblocError('definition_invalid', {
-        subject: name,
-        detail: `"${key}" can't name a field of ${name}.`,
-      })
-    }
+    const invalid = (detail: string) => new MonoblocError('definition_invalid', { subject: name, detail })
+    if (!(field instanceof Field)) throw invalid(`${name}.${key} is not a field.`)
+    if (!isName(key)) throw invalid(`"${key}" can't name a field of ${name}.`)
+    // Databases do not tell the case of a column's name.
+    if (known.has(key.toLowerCase())) throw invalid(`${name}.${key} differs from another field in case only.`)
+    known.add(key.toLowerCase())
     fields.set(key, field)
   }
   return fields

@@ -1,18 +1,24 @@
 import { createRequire } from 'node:module'
 import { MonoblocError } from '../errors.ts'
 
-let sanitiser: ((html: string) => string) | undefined
+type Sanitise = (html: string) => string
+
+let loaded: Sanitise | undefined
 
 /** HTML with the elements and attributes that can do no harm; everything else is removed. */
 export function sanitiseHtml(html: string): string {
-  sanitiser ??= loadSanitiser()
-  return sanitiser(html)
+  return loadSanitiser()(html)
 }
 
-function loadSanitiser(): (html: string) => string {
+/** @throws MonoblocError `dependency_missing` */
+export function loadSanitiser(): Sanitise {
   try {
-    return createRequire(import.meta.url)('sanitize-html') as (html: string) => string
+    loaded ??= createRequire(import.meta.url)('sanitize-html') as Sanitise
+    return loaded
   } catch (cause) {
-    throw new MonoblocError('dependency_missing', { detail: 'A field with .html() needs the package sanitize-html: npm install sanitize-html', cause })
+    throw new MonoblocError('dependency_missing', {
+      detail: 'A field with .html() needs the package sanitize-html: npm install sanitize-html',
+      cause,
+    })
   }
 }

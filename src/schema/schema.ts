@@ -1,6 +1,9 @@
 import { MonoblocError } from '../errors.ts'
 import type { Field } from './field.ts'
+import { checkKey } from './key-check.ts'
+import { valueField } from './kinds.ts'
 import type { AnyModel } from './model.ts'
+import { isName, isReservedTable, longestName } from './name.ts'
 import { linkTable, modelTable, type TableSpec } from './table.ts'
 
 /**
@@ -29,6 +32,7 @@ export class Schema {
   #relations = new Map<string, Map<string, Relation>>()
   #tables: TableSpec[] | undefined
   readonly #internal: ReadonlySet<AnyModel>
+  readonly #claimed = new Map<string, string>()
 
   /** @param internal Monobloc's own records: tables like the others, but not logged and with no relations */
   constructor(models: Iterable<AnyModel>, internal: Iterable<AnyModel> = []) {
@@ -36,10 +40,14 @@ export class Schema {
     this.#internal = new Set(internal)
     for (const model of [...models, ...this.#internal]) {
       if (byName.has(model.name)) throw invalid(model, `Two models are called ${model.name}.`)
+      this.#claim(model, model.name, this.#internal.has(model))
       byName.set(model.name, model)
     }
     this.models = byName
-    for (const model of byName.values()) this.#relations.set(model.name, new Map())
+    for (const model of byName.values()) {
+      checkKey(model)
+      this.#relations.set(model.name, new Map())
+    }
     for (const model of byName.values()) {
       for (const [name, field] of model.fields as Map<string, Field>) this.#relate(model, name, field)
     }
@@ -57,15 +65,43 @@ export class Schema {
     return this.relations(model).get(name)
   }
 
-  /** Every table, link tables included, in an order in which references come after what they refer to where that is possible. */
+  /**
+   * Every table, link tables last; references come after what they refer to, but for those that go round in a circle.
+   */
   get tables(): readonly TableSpec[] {
-    this.#tables ??= [...this.models.values()].flatMap((model) => [
-      modelTable(model, !this.#internal.has(model)),
-      ...[...this.relations(model).values()]
-        .filter((relation) => relation.via.kind === 'link' && isOwn(relation))
-        .map(linkTable),
-    ])
+    this.#tables ??= [
+      ...this.#ordered().map((model) => modelTable(model, !this.#internal.has(model))),
+      ...[...this.models.values()].flatMap((model) =>
+        [...this.relations(model).values()]
+          .filter((relation) => relation.via.kind === 'link' && isOwn(relation))
+          .map(linkTable),
+      ),
+    ]
     return this.#tables
+  }
+
+  #ordered(): AnyModel[] {
+    const placed = new Set<AnyModel>()
+    const visited = new Set<AnyModel>()
+    const visit = (model: AnyModel) => {
+      if (visited.has(model)) return
+      visited.add(model)
+      for (const { via, to } of this.relations(model).values()) if (via.kind === 'ref') visit(to)
+      placed.add(model)
+    }
+    for (const model of this.models.values()) visit(model)
+    return [...placed]
+  }
+
+  /** Takes a table's name. Databases do not tell its case. */
+  #claim(model: AnyModel, table: string, internal = false): void {
+    if (isReservedTable(table) && !internal)
+      throw invalid(model, `Tables called ${table.split('_')[0]}_… are reserved.`)
+    if (table.length > longestName)
+      throw invalid(model, `The table ${table} has a name of over ${longestName} characters.`)
+    const other = this.#claimed.get(table.toLowerCase())
+    if (other) throw invalid(model, `The tables ${other} and ${table} would have the same name.`)
+    this.#claimed.set(table.toLowerCase(), table)
   }
 
   #relate(model: AnyModel, name: string, field: Field): void {
@@ -76,12 +112,17 @@ export class Schema {
     if (field.options.onDelete === 'set null' && !field.options.nullable) {
       throw invalid(model, `${model.name}.${name} says onDelete('set null') but is not nullable.`)
     }
+    valueField(field)
     const many = field.kind === 'manyToMany'
+    if (many && model.key.length > 1) {
+      throw invalid(model, `${model.name}.${name} is many-to-many, but ${model.name} has a composite key.`)
+    }
     const link = {
       table: `${model.name}_${name}`,
       near: model.name,
       far: target === model ? `${target.name}_${name}` : target.name,
     }
+    if (many) this.#claim(model, link.table)
     this.#add({
       name,
       from: model,
@@ -90,7 +131,10 @@ export class Schema {
       nullable: field.options.nullable,
       via: many ? { kind: 'link', ...link } : { kind: 'ref', field: name },
     })
-    if (!field.options.inverse) return
+    if (field.options.inverse === undefined) return
+    if (!isName(field.options.inverse)) {
+      throw invalid(model, `${model.name}.${name}: "${field.options.inverse}" can't name an inverse.`)
+    }
     this.#add({
       name: field.options.inverse,
       from: target,

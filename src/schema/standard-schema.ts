@@ -12,7 +12,9 @@ export interface StandardSchemaProps<Input, Output> {
   readonly types?: { readonly input: Input; readonly output: Output } | undefined
 }
 
-export type StandardResult<Output> = { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] }
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] }
 
 export interface StandardIssue {
   readonly message: string

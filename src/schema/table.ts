@@ -1,4 +1,5 @@
 import type { Field, OnDelete } from './field.ts'
+import { indexName } from './index-name.ts'
 import type { ColumnType } from './kind.ts'
 import { kindOf, valueField } from './kinds.ts'
 import type { AnyModel, IndexOptions } from './model.ts'
@@ -13,8 +14,8 @@ export interface TableSpec {
   key: string[]
   indexes: IndexSpec[]
   references: ReferenceSpec[]
-  /** Filters over own columns, each a CHECK. */
-  checks: { name: string; filter: Record<string, unknown> }[]
+  /** Filters over own columns, each a CHECK. One with a `field` is about that field's values, of which null is none. */
+  checks: { name: string; field?: string; filter: Record<string, unknown> }[]
   /** Columns of the full-text index; empty without one. */
   search: string[]
   /** Changes go into the commit log. False for Monobloc's own records, which nobody follows. */
@@ -66,7 +67,13 @@ export function linkTable(relation: Relation): TableSpec {
   const column = (name: string, target: AnyModel): ColumnSpec => {
     const key = target.fields.get(target.key[0]!) as Field
     const type = heldType(key)
-    return { name, type: type.type === 'serial' ? { type: 'integer' } : type, nullable: false, default: undefined, secret: false }
+    return {
+      name,
+      type: type.type === 'serial' ? { type: 'integer' } : type,
+      nullable: false,
+      default: undefined,
+      secret: false,
+    }
   }
   const reference = (name: string, target: AnyModel): ReferenceSpec => ({
     column: name,
@@ -79,7 +86,7 @@ export function linkTable(relation: Relation): TableSpec {
     model: undefined,
     columns: [column(near, relation.from), column(far, relation.to)],
     key: [near, far],
-    indexes: [{ name: `${table}_${far}`, fields: [far, near], unique: false, where: undefined }],
+    indexes: [{ name: indexName(table, [far], 'index'), fields: [far, near], unique: false, where: undefined }],
     references: [reference(near, relation.from), reference(far, relation.to)],
     checks: [],
     search: [],
@@ -115,39 +122,38 @@ function referenceOf(column: string, field: Field): ReferenceSpec {
 
 function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
   const declared = (model.options.indexes ?? []) as (readonly string[] | IndexOptions)[]
-  const indexes = declared.map((index): IndexSpec => {
+  const indexes: IndexSpec[] = []
+  const add = (names: readonly string[], unique: boolean, where?: Record<string, unknown>) => {
+    const kind = `${unique ? 'unique' : 'index'}${where ? '-where' : ''}`
+    let name = indexName(model.name, names, kind)
+    // Several partial indexes may be over the same fields.
+    for (let at = 2; indexes.some((index) => index.name === name); at++) {
+      name = indexName(model.name, names, `${kind}-${at}`)
+    }
+    indexes.push({ name, fields: [...names], unique, where })
+  }
+  for (const index of declared) {
     const options: IndexOptions = 'fields' in index ? index : { fields: index }
-    const names = [...options.fields]
-    const kind = options.unique ? 'unique' : 'index'
-    const suffix = options.where ? '_where' : ''
-    return {
-      name: `${model.name}_${names.join('_').replaceAll('.', '_')}_${kind}${suffix}`,
-      fields: names,
-      unique: options.unique ?? false,
-      where: options.where,
-    }
-  })
+    add(options.fields, options.unique ?? false, options.where)
+  }
   for (const [name, field] of fields) {
-    if (field.options.unique && !(model.key.length === 1 && model.key[0] === name)) {
-      indexes.push({ name: `${model.name}_${name}_unique`, fields: [name], unique: true, where: undefined })
-    }
+    const isKey = model.key.length === 1 && model.key[0] === name
+    if (field.options.unique && !isKey) add([name], true)
     // Deleting the other row, and reading the way back, look a reference up by its column.
     const covered = indexes.some((index) => index.fields[0] === name && !index.where) || model.key[0] === name
-    if (field.kind === 'ref' && !covered)
-      indexes.push({ name: `${model.name}_${name}_index`, fields: [name], unique: false, where: undefined })
+    if (field.kind === 'ref' && !covered) add([name], false)
   }
   return indexes
 }
 
 function checksOf(model: AnyModel, fields: [string, Field][]): TableSpec['checks'] {
-  const own = Object.entries((model.options.checks ?? {}) as Record<string, Record<string, unknown>>).map(
-    ([name, filter]) => ({ name: `${model.name}_${name}_check`, filter }),
-  )
+  const own = Object.entries((model.options.checks ?? {}) as Record<string, Record<string, unknown>>)
   const ofFields = fields.flatMap(([name, field]) =>
     field.options.checks.map((operators, at) => ({
       name: `${model.name}_${name}_check${at || ''}`,
+      field: name,
       filter: { [name]: operators },
     })),
   )
-  return [...own, ...ofFields]
+  return [...own.map(([name, filter]) => ({ name, filter })), ...ofFields]
 }

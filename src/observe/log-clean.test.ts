@@ -96,4 +96,9 @@ test('an address keeps its shape and loses its secrets', () => {
     'postgres://app:[redacted]@db:5432/app?password=[redacted]',
   )
   expect(cleanUrl('/plain/path')).toBe('/plain/path')
+  expect(cleanFields({ url: '/reset?token=abc', databaseUrl: 'postgres://app:abc@db/app', note: '?token=1' })).toEqual({
+    url: '/reset?token=[redacted]',
+    databaseUrl: 'postgres://app:[redacted]@db/app',
+    note: '?token=1',
+  })
 })

@@ -11,6 +11,9 @@ const maximumText = 4096
 const containing = /password|passwd|passphrase|secret/
 const ending = /(authorization|cookie|token|apikey|accesskey|privatekey|credential)s?$/
 
+/** Keys whose values may be addresses, in which secrets hide. */
+const addressKey = /url|uri|href|referr?er|location|target/i
+
 // Keys come from code and from request headers and bodies, so the memory of what was decided must not grow with them.
 const maximumDecisions = 2000
 const decisions = new Map<string, boolean>()
@@ -85,9 +88,14 @@ function cleanObject(source: object, above: object[]): Record<string, unknown> {
       result['…'] = `${Object.keys(source).length - maximumItems} more`
       break
     }
-    result[key] = isSecretKey(key) && value !== null ? mask : clean(value, above)
+    result[key] = cleanValue(key, value, above)
   }
   return result
+}
+
+function cleanValue(key: string, value: unknown, above: object[]): unknown {
+  if (isSecretKey(key) && value !== null) return mask
+  return clean(typeof value === 'string' && addressKey.test(key) ? cleanUrl(value) : value, above)
 }
 
 function cleanError(error: Error, above: object[]): Record<string, unknown> {

@@ -64,7 +64,7 @@ export class LoopMonitor {
 
   constructor(diagnostics: Diagnostics, { thresholdMs = 100 }: LoopMonitorOptions = {}) {
     this.#diagnostics = diagnostics
-    this.#threshold = Math.max(thresholdMs, beat * 1.5)
+    this.#threshold = Math.max(thresholdMs, beat / 2)
   }
 
   start(): void {
@@ -122,16 +122,16 @@ export class LoopMonitor {
   #mark(opens: Work | undefined, closes: Work | undefined): void {
     const now = performance.now()
     const gap = now - this.#markedAt
-    if (gap > this.#threshold) this.#report(gap, closes)
+    // A gap that no beginning opened may hold up to one beat of idle time.
+    const blocked = this.#opened ? gap : gap - beat
+    if (blocked > this.#threshold) this.#report(blocked, closes)
     this.#markedAt = now
     this.#opened = opens
   }
 
-  #report(gap: number, closes: Work | undefined): void {
+  #report(blockedMs: number, closes: Work | undefined): void {
     if (!this.#diagnostics.on(loopBlocked)) return
     const work = this.#opened ?? closes ?? (this.#inFlight.size === 1 ? [...this.#inFlight][0] : undefined)
-    // A gap that no beginning opened may hold up to one beat of idle time.
-    const blockedMs = this.#opened ? gap : gap - beat
     this.#diagnostics.emit(loopBlocked, {
       blockedMs: Math.round(blockedMs),
       cpuMs: Math.round(cpuNow() - this.#cpuAtBeat),
@@ -148,5 +148,5 @@ function cpuNow(): number {
 }
 
 function describe(inFlight: string[] | undefined): string {
-  return inFlight?.length ? `One of ${inFlight.join(', ')}` : 'Something'
+  return inFlight?.length ? `One of ${inFlight.join(', ')}` : 'Something outside of every handler'
 }

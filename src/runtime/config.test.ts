@@ -165,11 +165,10 @@ describe('the secret', () => {
     expect(problems({ MONOBLOC_SECRET: 'abcdefgh'.repeat(4) })).toEqual({})
     expect(problems({ MONOBLOC_SECRET: 'abcdefga'.repeat(4) }).MONOBLOC_SECRET).toMatch(/^has only 7 different/)
   })
-  test('is random for one process in development, with a note, and nothing is kept', () => {
+  test('is random for one process in development, and nothing is kept', () => {
     const [one, two] = [load(), load()]
     expect(one.secret.from).toBe('random')
     expect(one.secret.value).not.toBe(two.secret.value)
-    expect(one.notes.join()).toContain('MONOBLOC_SECRET is not set')
     expect(existsSync(path.join(folder, 'data'))).toBe(false)
   })
   test('is missed in production', () => {
@@ -189,6 +188,20 @@ describe('the secret', () => {
     rmSync(kept())
     writeFileSync(kept(), secret, { mode: 0o640 })
     expect(problems({}, { keepSecret: true }).MONOBLOC_SECRET).toMatch(/chmod 600/)
+  })
+  test('is only looked for when nothing may be written', () => {
+    const look = () => loadConfig({ environment: {}, options: { keepSecret: true }, folder, dry: true })
+    expect(look().secret.from).toBe('random')
+    expect(existsSync(path.join(folder, 'data'))).toBe(false)
+    load({}, { keepSecret: true })
+    expect(look().secret.from).toBe('file')
+  })
+  test('is the same for all runs of one session, unless one is set or the mode is production', () => {
+    const session = { MONOBLOC_SESSION_SECRET: 'of this session' }
+    expect(load(session).secret).toEqual({ value: 'of this session', from: 'random' })
+    expect(load({ ...session, MONOBLOC_SECRET: secret }).secret.value).toBe(secret)
+    expect(load(session).notes).toEqual([])
+    expect(problems({ ...session, NODE_ENV: 'production' }).MONOBLOC_SECRET).toMatch(/^is missing/)
   })
   test('that cannot be kept is a problem', () => {
     file('data', 'a file')

@@ -162,11 +162,6 @@ class ConfigReader {
       return undefined
     }
     this.told.push({ name, value: '[redacted]', from: setting?.from ?? parsed.value.from })
-    if (parsed.value.from === 'random' && this.mode === 'development') {
-      this.notes.push(
-        'MONOBLOC_SECRET is not set: a random one is used until this process ends, and tokens end with it',
-      )
-    }
     return parsed.value
   }
 

@@ -49,8 +49,12 @@ const closingTime = 1500
 function announce(name: string, { config, log, links, address }: AppRun): void {
   const { url, host, port } = address!
   if (config.logLevel === 'silent') return
-  if (config.logFormat === 'pretty') process.stdout.write(banner(name, address!, config, links, wantsColour()))
-  else log.info(`${name} is ready at ${url}/`, { url, host, port, mode: config.mode, ...Object.fromEntries(links) })
+  if (config.logFormat === 'pretty') {
+    process.stdout.write(banner(name, address!, config, links, wantsColour()))
+    return
+  }
+  const where = [`${name} is ready at ${url}/`, ...links.map(([label, link]) => `${label} at ${link}`)]
+  log.info(`${where.join(' , ')} (${config.mode})`, { host, port })
 }
 
 /** Code that reads `process.env` sees what the `.env` files say. An unknown mode is a problem that the start reports. */

@@ -68,6 +68,7 @@ export function anyOf(parts: readonly Condition[]): Condition {
 }
 
 function combine(kind: 'and' | 'or', parts: readonly Condition[]): Condition {
+  if (parts.length === 1) return parts[0]!
   const neutral = kind === 'and'
   const flat = parts.flatMap((part) => (part.kind === kind ? part.parts : [part]))
   if (flat.some((part) => isConstant(part, !neutral))) return neutral ? nothing : everything

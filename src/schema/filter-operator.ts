@@ -17,18 +17,42 @@ export const mostConditions = 200
 /** How many values `in` and `nin` may list: about what a page of another list can hold. */
 export const mostListed = 1000
 
-/**
- * The type of what a field is held against: that of its column, but a serial is a whole number like any other, and a
- * decimal may be compared with one that is larger than the column's own.
- */
-export function columnTypeOf(field: Field): ColumnType {
+/** What the values of a field are read by. */
+export interface FieldOperand {
+  /**
+   * That of its column, but a serial is a whole number like any other, and a decimal may be compared with one that is
+   * larger than the column's own.
+   */
+  readonly type: ColumnType
+  readonly operators: readonly string[]
+  /** The only values there are, of an enum. */
+  readonly values: readonly string[] | undefined
+}
+
+// Every filter asks, and a field never changes.
+const operands = new WeakMap<Field, FieldOperand>()
+
+export function operandOf(field: Field): FieldOperand {
+  let found = operands.get(field)
+  if (!found) {
+    const held = valueField(field)
+    found = {
+      type: typeOf(field),
+      operators: operatorsOf(field),
+      values: held.kind === 'enum' ? held.options.values : undefined,
+    }
+    operands.set(field, found)
+  }
+  return found
+}
+
+function typeOf(field: Field): ColumnType {
   const type = kindOf(field).column(valueField(field).options)
   if (type.type === 'serial') return { type: 'integer' }
   return type.type === 'decimal' ? { ...type, precision: 18 } : type
 }
 
-/** The operators that a field's own values take. */
-export function operatorsOf(field: Field): readonly string[] {
+function operatorsOf(field: Field): readonly string[] {
   if (field.kind === 'json') return [...equalityOperators, 'path', ...documentOperators]
   const ordered = kindOf(field).ordered ? [...equalityOperators, ...orderOperators] : equalityOperators
   return textKinds.includes(field.kind) ? [...ordered, ...textOperators] : ordered

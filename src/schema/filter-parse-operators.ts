@@ -1,16 +1,12 @@
 import { allOf, anyOf, type Comparison, type Condition, nothing, notThat } from './filter-condition.ts'
-import { isCaseBlind, isOrderOperator, isTextOperator, mostListed } from './filter-operator.ts'
+import { type FieldOperand, isCaseBlind, isOrderOperator, isTextOperator, mostListed } from './filter-operator.ts'
 import { type FilterPath, isPlainObject, listed, type Reading, refuseUndefined } from './filter-reading.ts'
 import { expectedValue, filterValue } from './filter-value.ts'
 import { foldCase } from './fold.ts'
-import type { ColumnType } from './kind.ts'
 
 /** What operators are read for: a column, a key beyond a relation, a number of rows or elements. */
-export interface Operand {
-  type: ColumnType
-  operators: readonly string[]
-  /** The only values there are, of an enum. */
-  values?: readonly string[]
+export interface Operand extends Omit<FieldOperand, 'values'> {
+  readonly values?: readonly string[] | undefined
   make: (comparison: Comparison) => Condition
 }
 

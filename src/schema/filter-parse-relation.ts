@@ -1,8 +1,7 @@
 import { allOf, type Comparison, type Condition, everything, nothing, notThat } from './filter-condition.ts'
-import { columnTypeOf, equalityOperators, manyOperators, orderOperators } from './filter-operator.ts'
+import { equalityOperators, manyOperators, operandOf, orderOperators } from './filter-operator.ts'
 import { type Operand, readOperand, readOperator } from './filter-parse-operators.ts'
 import { type FilterPath, isPlainObject, listed, type Reading } from './filter-reading.ts'
-import { kindOf, valueField } from './kinds.ts'
 import type { Relation, Schema } from './schema.ts'
 
 const countOperators = ['eq', 'ne', 'in', 'nin', ...orderOperators]
@@ -46,38 +45,30 @@ function visible(reading: Reading, relation: Relation): Condition {
 /** A reference holds the key itself; on the way back the key is looked for in the related row. */
 function keyOperand(reading: Reading, relation: Relation): Operand {
   const { via, to, from } = relation
-  const operators = [...equalityOperators]
   if (via.kind === 'ref') {
-    const field = from.fields.get(via.field)!
-    const type = columnTypeOf(field)
-    const ordered = kindOf(field).ordered ? [...operators, ...orderOperators] : operators
-    const values = enumValues(valueField(field))
-    return {
-      type,
-      operators: ordered,
-      values,
-      make: (comparison) => ({ kind: 'compare', column: via.field, type, comparison }),
-    }
+    const operand = operandOf(from.fields.get(via.field)!)
+    const make = (comparison: Comparison): Condition => ({
+      kind: 'compare',
+      column: via.field,
+      type: operand.type,
+      comparison,
+    })
+    return { ...operand, make }
   }
-  const keyField = to.fields.get(to.key[0]!)!
-  const type = columnTypeOf(keyField)
+  const column = to.key[0]!
+  const { type, values } = operandOf(to.fields.get(column)!)
   const related = (where: Condition): Condition => ({
     kind: 'one',
     relation,
     where: allOf([visible(reading, relation), where]),
   })
-  const compare = (comparison: Comparison) => related({ kind: 'compare', column: to.key[0]!, type, comparison })
+  const compare = (comparison: Comparison) => related({ kind: 'compare', column, type, comparison })
   const make = (comparison: Comparison): Condition => {
     if (comparison.operator === 'null') return comparison.value ? notThat(related(everything)) : related(everything)
     if (comparison.operator === 'ne') return notThat(compare({ operator: 'eq', value: comparison.value }))
     return compare(comparison)
   }
-  const composite = to.key.length > 1
-  return { type, operators: composite ? ['null'] : operators, values: enumValues(valueField(keyField)), make }
-}
-
-function enumValues(field: { kind: string; options: { values: readonly string[] } }): readonly string[] | undefined {
-  return field.kind === 'enum' ? field.options.values : undefined
+  return { type, operators: to.key.length > 1 ? ['null'] : equalityOperators, values, make }
 }
 
 /** `some`, `every` and `none` with a filter of the related rows, `count` with a number or its operators. */

@@ -1,7 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import type { Field } from './field.ts'
-import { allOf, anyOf, type Condition, nothing, notThat } from './filter-condition.ts'
-import { columnTypeOf, deepestFilter, groupOperators, operatorsOf } from './filter-operator.ts'
+import { allOf, anyOf, type Comparison, type Condition, nothing, notThat } from './filter-condition.ts'
+import { deepestFilter, groupOperators, operandOf } from './filter-operator.ts'
 import { readJson } from './filter-parse-json.ts'
 import { readOperand } from './filter-parse-operators.ts'
 import { readToMany, readToOne } from './filter-parse-relation.ts'
@@ -81,15 +81,14 @@ function readMember(
   if (relation?.many) return readToMany(reading, relation, value, path, level)
   if (relation) return readToOne(reading, relation, value, path, level)
   if (field!.kind === 'json') return readJson(reading, name, value, path)
-  const type = columnTypeOf(field!)
-  const values = field!.kind === 'enum' ? field!.options.values : undefined
-  const make = (comparison: Extract<Condition, { kind: 'compare' }>['comparison']): Condition => ({
+  const operand = operandOf(field!)
+  const make = (comparison: Comparison): Condition => ({
     kind: 'compare',
     column: name,
-    type,
+    type: operand.type,
     comparison,
   })
-  return readOperand(reading, { type, operators: operatorsOf(field!), values, make }, value, path)
+  return readOperand(reading, { ...operand, make }, value, path)
 }
 
 /** Unknown, computed, or write-only: none of them can be told from the others. */

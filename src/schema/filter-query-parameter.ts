@@ -1,5 +1,5 @@
 import type { Field } from './field.ts'
-import { columnTypeOf, operatorsOf } from './filter-operator.ts'
+import { operandOf } from './filter-operator.ts'
 import { filterableNames } from './filter-parse.ts'
 import { listed } from './filter-reading.ts'
 import type { ColumnType } from './kind.ts'
@@ -72,7 +72,8 @@ function build(building: Building, model: AnyModel, steps: Step[], crossings: nu
   const field = model.fields.get(name) as Field | undefined
   if (relation) return buildOne(building, relation, field, rest, crossings)
   if (field!.kind === 'json') return buildJson(building, rest)
-  return operand(building, columnTypeOf(field!), operatorsOf(field!), rest)
+  const { type, operators } = operandOf(field!)
+  return operand(building, type, operators, rest)
 }
 
 function unknown({ schema, path }: Building, model: AnyModel, name: string): Built {
@@ -91,10 +92,10 @@ function buildOne(
   crossings: number,
 ): Built {
   const key = field ?? relation.to.fields.get(relation.to.key[0]!)!
-  const operators = operatorsOf(key)
+  const { type, operators } = operandOf(key)
   const isField = rest.length > 0 && filterableNames(building.schema, relation.to).includes(rest[0]!.name)
   if (rest.length === 0 || (!isField && operators.includes(rest[0]!.name))) {
-    return operand(building, columnTypeOf(key), operators, rest)
+    return operand(building, type, operators, rest)
   }
   return crossings > 0 ? build(building, relation.to, rest, crossings - 1) : tooFar()
 }

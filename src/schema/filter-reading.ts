@@ -83,7 +83,7 @@ export class Reading {
       return []
     }
     const entries = Object.entries(value)
-    for (const [key, member] of entries) refuseUndefined(member, [...path, key])
+    for (const [key, member] of entries) if (member === undefined) refuseUndefined(member, [...path, key])
     return entries
   }
 }

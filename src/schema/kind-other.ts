@@ -63,9 +63,11 @@ export const json: Kind = {
       return schema ? shaped(schema, value, refuse) : value
     }
   },
-  // Null at the top is the field's own null, which only `.nullable()` allows.
-  jsonSchema: ({ schema }, direction) =>
-    schema ? jsonSchemaOf(schema, direction) : { type: ['object', 'array', 'string', 'number', 'boolean'] },
+  // Null at the top is the field's own null, which only `.nullable()` allows. Of what leaves there is nothing to check.
+  jsonSchema({ schema }, direction) {
+    if (schema) return jsonSchemaOf(schema, direction)
+    return direction === 'output' ? {} : { type: ['object', 'array', 'string', 'number', 'boolean'] }
+  },
 }
 
 function shaped(schema: StandardSchemaV1, value: unknown, refuse: Refuse): unknown {

@@ -63,7 +63,8 @@ function textKind(rule: TextRule): Kind {
         type: 'string',
         ...(min === undefined ? {} : { minLength: min }),
         ...(max === undefined ? {} : { maxLength: max }),
-        ...both({ ...rule.schema }, patternSchema(options.pattern)),
+        ...rule.schema,
+        ...patternSchema(options.pattern, rule.schema?.pattern),
       }
     },
   }
@@ -97,14 +98,12 @@ function matches(pattern: RegExp, text: string): boolean {
   return pattern.test(text)
 }
 
-// JSON Schema has patterns without other flags: what means something else there is left unsaid.
-function patternSchema(pattern: RegExp | undefined): JsonSchema {
+// JSON Schema has one pattern, without other flags: what means something else there is left unsaid.
+function patternSchema(pattern: RegExp | undefined, kindPattern: unknown): JsonSchema {
   const said = unicode(pattern)
-  return said?.unicode && !/[imsy]/.test(said.flags) ? { pattern: said.source } : {}
-}
-
-function both(one: JsonSchema, other: JsonSchema): JsonSchema {
-  return one.pattern && other.pattern ? { ...one, allOf: [other] } : { ...one, ...other }
+  if (!said?.unicode || /[imsy]/.test(said.flags)) return {}
+  if (typeof kindPattern !== 'string') return { pattern: said.source }
+  return { pattern: `^(?=${kindPattern.slice(1)})(?=[\\s\\S]*?(?:${said.source}))` }
 }
 
 // RFC 5321 without quoted local parts and address literals, which nobody has: 64 characters, then a domain with a dot.

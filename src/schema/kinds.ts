@@ -71,6 +71,7 @@ export function fieldJsonSchema(field: Field, direction: Direction = 'input'): J
 
 function nullableSchema(schema: JsonSchema): JsonSchema {
   const { type } = schema
+  if (Object.keys(schema).length === 0) return schema
   if (typeof type !== 'string' && !Array.isArray(type)) return { anyOf: [schema, { type: 'null' }] }
   const types = { ...schema, type: [...new Set([type, 'null'].flat())] }
   return Array.isArray(schema.enum) ? { ...types, enum: [...new Set([...schema.enum, null])] } : types

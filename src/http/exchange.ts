@@ -299,7 +299,7 @@ function check(schema: StandardSchemaV1 | undefined, value: unknown, place: stri
   if (!schema) return { value }
   const result = schema['~standard'].validate(value)
   const read = (done: Awaited<typeof result>): Checked =>
-    done.issues ? { violations: violationsOf(done.issues, [place]) } : { value: done.value }
+    done.issues ? { violations: violationsOf(done.issues, [place], value) } : { value: done.value }
   return result instanceof Promise ? result.then(read) : read(result)
 }
 

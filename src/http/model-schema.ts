@@ -7,7 +7,7 @@ export function rowSchema(model: AnyModel): JsonSchema {
   )
   return {
     type: 'object',
-    properties: Object.fromEntries(fields.map(([name, field]) => [name, fieldJsonSchema(field)])),
+    properties: Object.fromEntries(fields.map(([name, field]) => [name, fieldJsonSchema(field, 'output')])),
     required: fields.map(([name]) => name),
     additionalProperties: false,
   }

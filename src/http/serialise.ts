@@ -59,7 +59,9 @@ class Compiler {
     if (Array.isArray(schema.enum)) return `v.oneOf(${x}, ${this.#constant(new Set(schema.enum))}, ${at})`
     const branches = (schema.anyOf ?? schema.oneOf) as JsonSchema[] | undefined
     if (branches) return this.#union(branches, x, where)
-    if (Array.isArray(schema.allOf)) return `${this.functionFor(this.#merged(schema), where)}(${x})`
+    // Beside another type `allOf` only bounds it, as several patterns of one text do.
+    const merges = Array.isArray(schema.allOf) && (schema.type ?? 'object') === 'object'
+    if (merges) return `${this.functionFor(this.#merged(schema), where)}(${x})`
     if (Array.isArray(schema.type))
       return this.#union(
         schema.type.map((type) => ({ ...schema, type })),

@@ -105,8 +105,9 @@ export class Upkeep {
       // Every table, not only those that this connection asked about; SQLite itself bounds how much it reads of each.
       this.#db.exec('pragma optimize = 0x10002')
       if (this.#statistics() !== before) this.#options.onAnalysed()
-    } catch {
-      // Another process writes just now, or the disk is full. Statistics can wait.
+    } catch (error) {
+      // Another process writes just now, or the disk is full: statistics can wait. A failed sync is one here, too.
+      if (isFailedSync(error)) this.#options.onFatal(translateError(error))
     }
   }
 

@@ -31,6 +31,7 @@ test('what is wrong is not missing', () => {
     ['body.either', 'invalid_union'],
   ])
   expect(violations(null)).toEqual([['body', 'invalid_type']])
+  expect(violations(undefined)).toEqual([['body', 'required']])
 })
 
 test('each unknown key is a violation of its own', () => {

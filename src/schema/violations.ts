@@ -34,7 +34,7 @@ export function violationsOf(
 
 // A rule of the app's own (`custom`) has words of its own, about what is missing too.
 function isRequired(issue: KnownIssue, input: unknown, within: readonly (string | number)[]): boolean {
-  if (issue.code === undefined || issue.code === 'custom' || within.length === 0) return false
+  if (issue.code === undefined || issue.code === 'custom') return false
   if (input === undefined) return issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
   return valueAt(input, within) === undefined
 }

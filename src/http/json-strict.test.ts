@@ -17,7 +17,8 @@ describe('strict JSON', () => {
   test('reads what JSON.parse reads', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), (text) => {
-        if (/__proto__|constructor/.test(text)) return
+        // Keys that reach for prototypes and numbers that are not exact are refused, as is tested below.
+        if (/__proto__|constructor|\d{16}/.test(text)) return
         expect(parse(text)).toEqual(JSON.parse(text))
       }),
     )

@@ -2,7 +2,7 @@ import { constants, type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
 import type { SqlRow, SqlValue, Statement } from '../storage.ts'
 import { translateError } from './sqlite-errors.ts'
-import { authorizeRaw, checkRaw } from './sqlite-guard.ts'
+import { checkRaw, isAllowed } from './sqlite-guard.ts'
 
 /**
  * How many prepared statements one connection keeps of each kind. An application has some hundreds of query shapes; one
@@ -32,15 +32,18 @@ export class SqliteConnection {
   #raw = new Map<string, RawStatement>()
   #changes: StatementSync | undefined
   #preparingRaw = false
+  #denied = false
 
   constructor(db: DatabaseSync) {
     this.db = db
     // Node before 24.10 has no authorizer; the tokens of the statement are checked in any case.
     if (typeof db.setAuthorizer === 'function') {
       // Set once: setting it again makes SQLite prepare every statement anew.
-      db.setAuthorizer((action, first, second, _, trigger) =>
-        this.#preparingRaw ? authorizeRaw(action, first, second, trigger) : constants.SQLITE_OK,
-      )
+      db.setAuthorizer((action, first, second, _, trigger) => {
+        if (!this.#preparingRaw || isAllowed(action, first, second, trigger)) return constants.SQLITE_OK
+        this.#denied = true
+        return constants.SQLITE_DENY
+      })
     }
   }
 
@@ -141,6 +144,7 @@ export class SqliteConnection {
     if (found) return found
     checkRaw(sql)
     this.#preparingRaw = true
+    this.#denied = false
     try {
       const statement = this.db.prepare(sql)
       // A whole number beyond 2^53 comes as a bigint, where Node would otherwise refuse the row.
@@ -148,6 +152,10 @@ export class SqliteConnection {
       const made = { statement, returnsRows: statement.columns().length > 0 }
       keep(this.#raw, sql, made, keptRawStatements)
       return made
+    } catch (error) {
+      // SQLite has more than one result code for it.
+      if (this.#denied) throw new MonoblocError('statement_refused', { detail: (error as Error).message, cause: error })
+      throw error
     } finally {
       this.#preparingRaw = false
     }

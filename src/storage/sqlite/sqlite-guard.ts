@@ -45,28 +45,33 @@ function checkTarget(tokens: readonly Token[], token: Token, at: number): void {
   if (verb === 'into' || deleted || updated) throw refused(`a write to ${token.text}`)
 }
 
-const writeActions = new Set([constants.SQLITE_INSERT, constants.SQLITE_UPDATE, constants.SQLITE_DELETE])
-
 /**
  * What the database itself asks while it prepares a user's statement: the second fence, which sees what was parsed.
  * Actions are SQLite's authorizer codes; `trigger` is the trigger or view that does it, null for the statement itself.
  */
-export function authorizeRaw(
+export function isAllowed(
   action: number,
   first: string | null,
   second: string | null,
   trigger: string | null,
-): number {
-  if (action === constants.SQLITE_READ || action === constants.SQLITE_SELECT) return constants.SQLITE_OK
-  if (action === constants.SQLITE_RECURSIVE) return constants.SQLITE_OK
-  if (action === constants.SQLITE_FUNCTION) {
-    return second === 'load_extension' ? constants.SQLITE_DENY : constants.SQLITE_OK
+): boolean {
+  switch (action) {
+    case constants.SQLITE_READ:
+    case constants.SQLITE_SELECT:
+    case constants.SQLITE_RECURSIVE:
+      return true
+    case constants.SQLITE_FUNCTION:
+      return second !== 'load_extension'
+    case constants.SQLITE_INSERT:
+    case constants.SQLITE_UPDATE:
+    case constants.SQLITE_DELETE:
+      return trigger !== null || !first?.toLowerCase().startsWith(ownPrefix)
+    case constants.SQLITE_PRAGMA:
+      // A full-text index asks it when it is first used.
+      return first === 'data_version'
+    default:
+      return false
   }
-  if (writeActions.has(action)) {
-    const own = first?.toLowerCase().startsWith(ownPrefix) && trigger === null
-    return own ? constants.SQLITE_DENY : constants.SQLITE_OK
-  }
-  return constants.SQLITE_DENY
 }
 
 function wordOf(token: Token | undefined): string {

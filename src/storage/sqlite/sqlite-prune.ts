@@ -1,27 +1,30 @@
 import type { SqlRow, Statement, Storage } from '../storage.ts'
-import { readEnds } from './sqlite-tail.ts'
 
-/** Entries that one transaction of pruning removes: a few milliseconds, so that writers hardly wait behind it. */
-const batchEntries = 5_000
+/** Entries that one step removes: a few milliseconds, so that writers hardly wait behind it. */
+const entriesPerStep = 5_000
 
-const oldest: Statement = { sql: 'select * from monobloc_commit order by position limit 1', reach: 'bounded' }
-const newestEntry: Statement = { sql: 'select max(last) as last from monobloc_commit', reach: 'bounded' }
-// Transactions follow one another without gaps in sequence, and time goes forward but for a clock that was set back:
-// the first that may stay ends the search, so that the log keeps an unbroken end.
-const firstKept: Statement = {
-  sql: 'select min(position) as position from monobloc_commit where at >= ? and last > ? or position > ?',
-  reach: 'bounded',
+// Older than the age, or in front of the newest entries that may stay. The newest transaction stays in any case, with
+// its entries: positions and sequences go on from them.
+const lastToGo: Statement = {
+  sql: `
+    select min(position) - 1 as position, (select min(position) from monobloc_commit) as oldest from monobloc_commit
+    where (at >= ? and first > (select max(last) from monobloc_commit) - ?) or position > ?
+      or position = (select max(position) from monobloc_commit)`,
+  reach: 'plan',
 }
-const rangeEnd: Statement = {
-  sql: 'select max(last) as last, max(position) as position from monobloc_commit where position < ? and first < ?',
+const step: Statement = {
+  sql: `
+    select position, last from (
+      select position, first, last from monobloc_commit where position <= ? order by position limit ${entriesPerStep}
+    ) where first < (select min(first) from monobloc_commit where position = (select min(position) from monobloc_commit)) + ${entriesPerStep}
+    order by position desc limit 1`,
   reach: 'bounded',
 }
 const removeEntries: Statement = { sql: 'delete from monobloc_log where sequence <= ?', reach: 'bounded' }
 const removeCommits: Statement = { sql: 'delete from monobloc_commit where position <= ?', reach: 'bounded' }
 
 /**
- * Removes the oldest transactions in steps. The newest transaction always stays, with its entries: positions and
- * sequences go on from them.
+ * Removes the oldest transactions, in steps. What a step removed stays removed when the process ends before the next.
  *
  * @param now milliseconds since the epoch
  */
@@ -30,17 +33,16 @@ export async function pruneLog(
   limits: Parameters<Storage['prune']>[0],
   now: number,
 ): Promise<number> {
+  const values = [now - limits.maxAge, limits.maxEntries, limits.keepAfter ?? Number.MAX_SAFE_INTEGER]
+  const deadline = 60_000
+  const found = await storage.read({ deadline, label: 'prune' }, (session) => session.first(lastToGo, values))
+  const { position, oldest } = found as SqlRow
+  if (position === null || oldest === null || Number(position) < Number(oldest)) return 0
   let removed = 0
   for (;;) {
-    const entries = await storage.write({ deadline: 60_000, cause: 'prune' }, (session): number | undefined => {
-      const first = session.first(oldest, []) as SqlRow | undefined
-      if (!first) return undefined
-      const { newest } = readEnds(session)
-      const last = Number((session.first(newestEntry, []) as SqlRow).last)
-      const keepFrom = Math.min(newest, (limits.keepAfter ?? newest) + 1)
-      const kept = session.first(firstKept, [now - limits.maxAge, last - limits.maxEntries, keepFrom - 1]) as SqlRow
-      const end = session.first(rangeEnd, [kept.position!, Number(first.first) + batchEntries]) as SqlRow
-      if (end.position === null) return undefined
+    const entries = await storage.write({ deadline, cause: 'prune' }, (session): number | undefined => {
+      const end = session.first(step, [position!]) as SqlRow | undefined
+      if (!end) return undefined
       session.run(removeCommits, [end.position!])
       return session.run(removeEntries, [end.last!]) as number
     })

@@ -141,14 +141,12 @@ function typeExpression(name: string, type: ColumnType): string | undefined {
  * own check is about its values, of which null is none.
  */
 export function declaredChecks(schema: Schema, table: TableSpec): Check[] {
-  return table.checks.map(({ name, filter }) => {
+  return table.checks.map(({ name, field, filter }) => {
     const parsed = ownFilter(schema, table, filter)
     const fields = [...reachOf(parsed).columns]
     const condition = `(${inlineConditionSql(sqliteDialect, parsed)}) IS TRUE`
-    const [first] = fields
-    const ofField = fields.length === 1 && new RegExp(`^${table.name}_${first}_check\\d*$`).test(name)
-    const nullable = ofField && table.columns.find((column) => column.name === first)!.nullable
-    const expression = nullable ? `${quoted(first!)} IS NULL OR ${condition}` : condition
+    const nullable = table.columns.some((column) => column.name === field && column.nullable)
+    const expression = nullable ? `${quoted(field!)} IS NULL OR ${condition}` : condition
     return { name: checkName(table.name, fields, name), fields, expression }
   })
 }

@@ -19,12 +19,13 @@ export const maxRawRows = 100_000
 export class SqliteWriteSession implements Session {
   readonly writable = true
   position: number | undefined
+  /** The error with which the transaction around all members went, once it has. */
+  lost: unknown
   readonly #connection: SqliteConnection
   readonly #deadlineAt: number
   /** Savepoints that are open. */
   #depth = 0
   #ended: ErrorCode | undefined
-  #lost: unknown
 
   constructor(connection: SqliteConnection, deadlineAt: number) {
     this.#connection = connection
@@ -98,7 +99,7 @@ export class SqliteWriteSession implements Session {
 
   /** Why the work may not commit, whatever it returned. */
   refusal(): unknown {
-    if (this.#lost !== undefined) return this.#lost
+    if (this.lost !== undefined) return this.lost
     if (this.#ended) return new MonoblocError(this.#ended)
     if (this.#depth > 0) {
       return new MonoblocError('transaction_busy', { detail: 'The work ended before a savepoint inside it: await it.' })
@@ -117,12 +118,12 @@ export class SqliteWriteSession implements Session {
   }
 
   #isUsable(): boolean {
-    return this.#ended === undefined && this.#lost === undefined
+    return this.#ended === undefined && this.lost === undefined
   }
 
   #check(): void {
     if (this.#ended) throw new MonoblocError(this.#ended)
-    if (this.#lost !== undefined) throw this.#lost
+    if (this.lost !== undefined) throw this.lost
     if (performance.now() > this.#deadlineAt) {
       this.end('deadline_exceeded')
       throw new MonoblocError('deadline_exceeded', { detail: 'The deadline of the write passed while it ran.' })
@@ -138,7 +139,7 @@ export class SqliteWriteSession implements Session {
   }
 
   #failed(error: unknown): unknown {
-    if (!this.#connection.db.isTransaction) this.#lost = error
+    if (!this.#connection.db.isTransaction) this.lost = error
     return error
   }
 }

@@ -161,7 +161,7 @@ export class SqliteWriter {
 
   #finish(member: WriteMember, failed: boolean, outcome: unknown): void {
     const session = member.session!
-    const refusal = session.refusal()
+    const refusal = failed ? session.lost : session.refusal()
     session.end('transaction_ended')
     this.#current = undefined
     if (isFailedSync(outcome)) {

@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { codeOf, insertPerson, names, type OpenStorage, schema, write } from './storage-fixture.ts'
+import { exerciseLog } from './storage-log.ts'
+import { exerciseRaw } from './storage-raw.ts'
+import { exerciseReads } from './storage-reads.ts'
+import { exerciseSchema } from './storage-schema.ts'
+import { exerciseWrites } from './storage-writes.ts'
+
+/**
+ * What every storage engine promises, as tests.
+ *
+ * @param open makes an empty database for one test, with the tables of `schema`, and removes it after the test
+ * @param openCopy opens what `backup` wrote
+ */
+export function exerciseStorage(
+  name: string,
+  open: OpenStorage,
+  openCopy: (file: string) => ReturnType<OpenStorage>,
+): void {
+  describe(name, () => {
+    exerciseWrites(open)
+    exerciseReads(open)
+    exerciseLog(open)
+    exerciseRaw(open)
+    exerciseSchema(open)
+
+    describe('a backup', () => {
+      test('is the database at one instant, while others write', async () => {
+        const { storage } = await open()
+        for (let n = 0; n < 200; n++) await write(storage, (session) => insertPerson(session, n))
+        const file = path.join(await mkdtemp(path.join(tmpdir(), 'monobloc-backup-')), 'folder', 'copy.db')
+        let done = false
+        const backup = storage.backup(file).finally(() => {
+          done = true
+        })
+        let written = 200
+        while (!done) await write(storage, (session) => insertPerson(session, written++))
+        await backup
+        const copy = await openCopy(file)
+        const copied = await names(copy.storage)
+        expect(copied.length).toBeGreaterThanOrEqual(200)
+        expect(copied).toEqual((await names(storage)).slice(0, copied.length))
+        expect(await copy.storage.position()).toBe(copied.length)
+        expect(await copy.storage.compare(schema)).toEqual([])
+      })
+
+      test('appears whole or not at all', async () => {
+        const { storage } = await open()
+        const folder = await mkdtemp(path.join(tmpdir(), 'monobloc-backup-'))
+        await expect(storage.backup(path.join(folder, 'missing\0name'))).rejects.toThrow()
+        expect(existsSync(path.join(folder, 'missing'))).toBe(false)
+      })
+    })
+
+    describe('closing', () => {
+      test('gives up what waits and what is asked later, and may happen twice', async () => {
+        const { storage, reopen } = await open()
+        const waiting = codeOf(write(storage, (session) => insertPerson(session, 1)))
+        const reading = codeOf(
+          (async () =>
+            storage.read({ deadline: 60_000 }, async (session) => {
+              await session.value({ sql: 'select 1', reach: 'bounded' }, [])
+              await new Promise(() => {})
+            }))(),
+        )
+        await Promise.all([storage.close(), storage.close()])
+        expect([await waiting, await reading]).toEqual(['shutting_down', 'shutting_down'])
+        expect(await codeOf(write(storage, (session) => insertPerson(session, 2)))).toBe('shutting_down')
+        expect(await codeOf((async () => storage.read({ deadline: 1_000 }, () => 1))())).toBe('shutting_down')
+        expect(await names(await reopen())).toEqual([])
+      })
+    })
+  })
+}

@@ -44,7 +44,8 @@ export type Include<Ms, M> = {
   [K in RelationNames<Ms, M>]?: true | RelationOptions<Ms, Target<Ms, M, K>> | CountOf<Ms, M> | ExistsOf<Ms, M>
 } & { [alias: string]: unknown }
 
-type CheckedWhere<W, F> = W extends F ? ([Exclude<keyof W, keyof F>] extends [never] ? W : F) : F
+// Names that are wrong at the top of a filter; those further in are refused when it runs.
+type CheckedWhere<W, F> = F & { [K in Exclude<keyof W, keyof F>]: never }
 
 type CheckedRelation<Ms, M, O> = {
   [K in keyof O]: K extends 'include'
@@ -84,13 +85,17 @@ export type CheckedInclude<Ms, M, I> = {
  *     find<M, const F extends FieldNames<M>, const I extends Include<Ms, M>>(
  *       model: M, options?: FindOptions<Ms, M, F, I>): Promise<Found<Ms, M, { fields: F[]; include: I }>[]>
  */
-export interface GetOptions<Ms, M, F extends string = never, I = {}> {
+export interface GetOptions<Ms, M, F extends string = FieldNames<M>, I = Include<Ms, M>> {
   /** The fields of each row. Default: every visible one. */
   fields?: readonly F[]
-  include?: I & CheckedInclude<Ms, M, I>
+  include?: GivenInclude<Ms, M, I>
 }
 
-export interface FindOptions<Ms, M, F extends string = never, I = {}> extends GetOptions<Ms, M, F, I> {
+// The loose default checks nothing.
+type GivenInclude<Ms, M, I> = string extends keyof I ? I : I & CheckedInclude<Ms, M, I>
+
+export interface FindOptions<Ms, M, F extends string = FieldNames<M>, I = Include<Ms, M>>
+  extends GetOptions<Ms, M, F, I> {
   where?: Filter<Ms, M>
   sort?: Sort<M>
   limit?: number
@@ -101,13 +106,16 @@ export interface FindOptions<Ms, M, F extends string = never, I = {}> extends Ge
   search?: string
 }
 
+/** Nothing: what an intersection is not changed by. */
+type None = unknown
+
 type Picked<M, F> = [F] extends [never]
   ? Row<M>
   : [string] extends [F]
     ? Row<M>
     : Pick<FullRow<M>, F & keyof FullRow<M>>
 
-type IncludedRow<Ms, M, O> = Found<Ms, M, O extends true ? {} : O>
+type IncludedRow<Ms, M, O> = Found<Ms, M, O extends true ? None : O>
 
 type Included<Ms, M, I> = {
   -readonly [K in keyof I]: I[K] extends { count: unknown }
@@ -126,13 +134,13 @@ type Included<Ms, M, I> = {
 }
 
 type FieldsOf<O> = O extends { fields: readonly (infer F)[] } ? F : never
-type IncludeOf<O> = O extends { include: infer I } ? I : {}
+type IncludeOf<O> = O extends { include: infer I } ? I : None
 
 /**
  * A row of a query: all visible fields or those that `fields` names, and what `include` adds (in the place of the key,
  * where a reference is included).
  */
-export type Found<Ms, M, O = {}> = keyof IncludeOf<O> extends never
+export type Found<Ms, M, O = unknown> = [keyof IncludeOf<O>] extends [never]
   ? Picked<M, FieldsOf<O>>
   : Omit<Picked<M, FieldsOf<O>>, keyof IncludeOf<O>> & Included<Ms, M, IncludeOf<O>>
 
@@ -159,10 +167,10 @@ export interface AggregateOptions<Ms, M> {
 }
 
 type ValueIn<M, K> = K extends keyof FullRow<M> ? FullRow<M>[K] : never
-type AverageOf<V> = V extends number | null ? number : string
+type AverageOf<V> = [V] extends [number | null] ? number : string
 type Named<O, Key extends string> = O extends { [K in Key]: readonly (infer Name)[] } ? Name & string : never
 
-type Part<O, Key extends string, Value> = [Named<O, Key>] extends [never] ? {} : { [K in Key]: Value }
+type Part<O, Key extends string, Value> = [Named<O, Key>] extends [never] ? None : { [K in Key]: Value }
 
 /**
  * One group: the `by` fields, `count`, and an object by field for each of `sum`, `avg`, `min` and `max`, null where no
@@ -171,23 +179,24 @@ type Part<O, Key extends string, Value> = [Named<O, Key>] extends [never] ? {} :
  */
 export type Aggregated<M, O> = { [K in Named<O, 'by'>]: ValueIn<M, K> } & (O extends { count: true }
   ? { count: number }
-  : {}) &
+  : None) &
   Part<O, 'sum', { [K in Named<O, 'sum'>]: NonNullable<ValueIn<M, K>> | null }> &
   Part<O, 'avg', { [K in Named<O, 'avg'>]: AverageOf<ValueIn<M, K>> | null }> &
   Part<O, 'min', { [K in Named<O, 'min'>]: NonNullable<ValueIn<M, K>> | null }> &
   Part<O, 'max', { [K in Named<O, 'max'>]: NonNullable<ValueIn<M, K>> | null }>
 
-export interface SearchOptions<Ms, M, F extends string = never, I = {}> extends GetOptions<Ms, M, F, I> {
+export interface SearchOptions<Ms, M, F extends string = FieldNames<M>, I = Include<Ms, M>, H = boolean>
+  extends GetOptions<Ms, M, F, I> {
   where?: Filter<Ms, M>
   /** Default: 20. */
   limit?: number
   after?: string
   /** Adds `highlights` and `snippet` to each hit. */
-  highlight?: boolean
+  highlight?: H
 }
 
 /** One hit of a search. */
-export type SearchFound<Ms, M, O = {}> = {
+export type SearchFound<Ms, M, O = unknown> = {
   row: Found<Ms, M, O>
   /** Greater is better; comparable within one answer only. */
   rank: number
@@ -198,4 +207,4 @@ export type SearchFound<Ms, M, O = {}> = {
       /** The best few words of any searched field, HTML-escaped, with `<mark>` around what was found. */
       snippet: string
     }
-  : {})
+  : None)

@@ -1,7 +1,8 @@
-import { type Expression, type RawBuilder, sql } from 'kysely'
+import type { Expression, RawBuilder } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { type ColumnType, decimalText, decimalUnits } from '../../schema/index.ts'
 import type { Dialect } from '../sql/dialect.ts'
+import { sql } from '../sql/kysely.ts'
 import type { SqlValue } from '../storage.ts'
 import { foldFunction } from './sqlite-fold.ts'
 

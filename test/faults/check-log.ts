@@ -68,8 +68,8 @@ function compare(table: string, replayed: Map<string, Json>, found: Json[]): str
   const missing = rest.filter((row) => !there.includes(row))
   const extra = there.filter((row) => !rest.includes(row))
   return [
-    ...missing.slice(0, 3).map((row) => `log: ${table} should hold ${row}`),
-    ...extra.slice(0, 3).map((row) => `log: ${table} holds ${row}, of which the log knows nothing`),
+    ...missing.slice(0, 3).map((row) => `log: ${table} should hold ${row.slice(0, 500)}`),
+    ...extra.slice(0, 3).map((row) => `log: ${table} holds ${row.slice(0, 500)}, of which the log knows nothing`),
   ]
 }
 

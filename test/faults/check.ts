@@ -36,10 +36,15 @@ async function checkCopy(file: string, ledger: Acknowledged): Promise<string[]> 
     if (!database.prepare("select 1 from sqlite_schema where name = 'account'").get()) {
       return ledger.count('acknowledged', 'kept') > 0 ? ['the tables are gone'] : []
     }
+    const loose = database.prepare('pragma foreign_key_check').all()
     const rows = [checkNotes, checkTransfers, checkHits, checkOrders, checkMarks].flatMap((check) =>
       check(database, ledger),
     )
-    return [...rows, ...checkLog(await readLog(file), database, columnFormsOf(models), ledger)]
+    return [
+      ...loose.map((row) => `foreign key: ${JSON.stringify(row)}`),
+      ...rows,
+      ...checkLog(await readLog(file), database, columnFormsOf(models), ledger),
+    ]
   } finally {
     database.close()
   }
@@ -62,15 +67,8 @@ async function readLog(file: string): Promise<LoggedTransaction[]> {
 
 function checkIntegrity(database: DatabaseSync): string[] {
   try {
-    const found = database
-      .prepare('pragma integrity_check(3)')
-      .all()
-      .map((row) => String(row.integrity_check))
-    const loose = database
-      .prepare('pragma foreign_key_check')
-      .all()
-      .map((row) => `foreign key: ${JSON.stringify(row)}`)
-    return [...found.filter((text) => text !== 'ok').map((text) => `integrity_check: ${text}`), ...loose]
+    const found = database.prepare('pragma integrity_check(3)').all()
+    return found.filter((row) => row.integrity_check !== 'ok').map((row) => `integrity_check: ${row.integrity_check}`)
   } catch (error) {
     return [`integrity_check: ${(error as Error).message}`]
   }

@@ -11,7 +11,7 @@ import { Workload } from './workload.ts'
 const clients = 8
 
 /** One database is killed so many times, so that what one crash left behind is there at the next. */
-const killsPerSeed = 25
+const killsPerSeed = 15
 
 /**
  * A server under concurrent writes is killed, looked at and started again. The seed gives what is written and when it is
@@ -21,8 +21,8 @@ export const campaign: Campaign = {
   name: 'crash',
   unit: 'faults',
   engines: ['sqlite'],
-  // 525 kills.
-  seeds: 21,
+  // 540 kills.
+  seeds: 36,
   slice: [1],
   run: (seed, { folder }) => runCrashes(seed, folder, killsPerSeed),
 }

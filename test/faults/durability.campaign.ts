@@ -2,8 +2,9 @@ import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged } from './acknowledged.ts'
+import { checkRestart } from './aftermath.ts'
 import { checkDatabase } from './check.ts'
-import { losePower, losses } from './power-loss.ts'
+import { answeredAt, losePower, losses } from './power-loss.ts'
 import { Random } from './random.ts'
 import { Server, type Testing } from './server.ts'
 import { whyNoStrace } from './tools.ts'
@@ -16,7 +17,7 @@ const clients = 6
 const database = 'data/app.db'
 
 /** Of so many rebuilt databases one is started from, too. */
-const restartEvery = 20
+const restartEvery = 15
 
 /**
  * The power fails. A SIGKILL can't show that, since what was written stays in the page cache: so a recorder writes down
@@ -26,10 +27,10 @@ export const campaign: Campaign = {
   name: 'durability',
   unit: 'faults',
   engines: ['sqlite'],
-  seeds: 10,
+  seeds: 20,
   slice: [1],
   unavailable: whyNoStrace,
-  run: (seed, { folder }) => runPowerLosses(seed, folder, 40),
+  run: (seed, { folder }) => runPowerLosses(seed, folder, 30),
 }
 
 export async function runPowerLosses(seed: number, folder: string, moments: number, testing: Testing = {}) {
@@ -47,7 +48,8 @@ export async function runPowerLosses(seed: number, folder: string, moments: numb
     losePower(trace, at, loss, random, path.join(folder, 'disk'), to)
     const known = ledger.when(answeredAt(trace, at))
     const found = await checkDatabase(path.join(to, database), known)
-    if (count % restartEvery === 0 && found.length === 0) found.push(...(await restart(path.join(to, database), known)))
+    if (count % restartEvery === 0 && found.length === 0)
+      found.push(...(await checkRestart(path.join(to, database), known)))
     violations.push(...found.map((text) => `${loss} at line ${at}, in ${to}: ${text}`))
     if (found.length === 0) rmSync(to, { recursive: true })
     else lost[loss] = (lost[loss] ?? 0) + 1
@@ -76,25 +78,10 @@ async function record(
   return readTrace(file, disk)
 }
 
-/** A server starts from the files, and leaves there what it found. */
-async function restart(file: string, known: Acknowledged): Promise<string[]> {
-  const server = Server.spawn({ file })
-  const port = await server.listening()
-  await server.stop()
-  const problems = port === null ? [`it does not start: ${server.output}`] : []
-  return [...problems, ...(await checkDatabase(file, known)).map((text) => `after a start: ${text}`)]
-}
-
 /** Mostly right after an answer left, where it must be on disk and nothing after it need be; else at the start or anywhere. */
 function drawMoment(trace: Trace, random: Random): number {
   const answers = trace.events.filter((event) => event.kind === 'answer')
   const dice = random.next()
   if (dice < 0.7) return random.pick(answers).start + 1
   return random.below(dice < 0.85 ? answers[0]!.start : trace.lines)
-}
-
-/** The requests whose answers had begun to leave, and their statuses. */
-export function answeredAt(trace: Trace, at: number): Map<string, number> {
-  const answers = trace.events.filter((event) => event.kind === 'answer')
-  return new Map(answers.filter(({ start }) => start < at).map(({ request, status }) => [request, status]))
 }

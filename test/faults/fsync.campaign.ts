@@ -1,11 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged } from './acknowledged.ts'
-import { checkDatabase } from './check.ts'
+import { checkAftermath } from './aftermath.ts'
 import { checkAnswers } from './check-answers.ts'
-import { answeredAt } from './durability.campaign.ts'
-import { losePower } from './power-loss.ts'
 import { Random } from './random.ts'
 import { Server } from './server.ts'
 import { whyNoStrace } from './tools.ts'
@@ -26,8 +24,8 @@ export const campaign: Campaign = {
   name: 'fsync',
   unit: 'faults',
   engines: ['sqlite'],
-  seeds: 30,
-  slice: [1, 2],
+  seeds: 40,
+  slice: [1, 4],
   unavailable: whyNoStrace,
   run: (seed, { folder }) => failSync(seed, folder),
 }
@@ -37,41 +35,32 @@ async function failSync(seed: number, folder: string) {
   const latest = random.chance(0.3) ? latestOfStart : latestSync
   const which = `${1 + random.below(latest)}${random.chance(0.5) ? '+' : ''}`
   const ledger = new Acknowledged()
-  const data = path.join(folder, 'data')
-  const file = path.join(data, 'app.db')
+  const disk = path.join(folder, 'disk')
+  const file = path.join(disk, 'data/app.db')
   const traceFile = path.join(folder, 'trace')
-  mkdirSync(data)
+  mkdirSync(disk)
   const server = Server.spawn({ file, under: traced(traceFile, `fsync,fdatasync:error=EIO:when=${which}`) })
   const port = await server.listening()
   if (port !== null) await new Workload(seed, clients, ledger).run(port)
-  const ended = await server.ended
-  const trace = readTrace(traceFile, data)
+  const { code, signal } = await server.ended
+  const trace = readTrace(traceFile, disk)
   const failed = trace.events.find((event) => event.kind === 'sync' && event.failed)
-  if (!failed) throw new Error(`sync ${which} was never reached: ${server.output}`)
-  const violations = checkAnswers(ledger, ({ refusal }) => refusal?.status === 503)
-  if (ended.code === 0 || ended.signal !== null) violations.push(`it ended with ${ended.signal ?? ended.code}`)
-  if (!/disk|I\/O/i.test(server.output)) violations.push(`it did not say why it ended: ${server.output}`)
+  if (failed?.kind !== 'sync') throw new Error(`sync ${which} was never reached: ${server.output}`)
   const late = trace.events.filter((event) => event.kind === 'answer' && event.status < 300 && event.start > failed.end)
-  return { count: 1, violations, late: late.length, which, where: port === null ? 'start' : 'load', ...(await after()) }
-
-  /** What the disk holds, and whether a server starts from it. */
-  async function after() {
-    const lost = path.join(folder, 'lost')
-    mkdirSync(lost)
-    losePower(trace, trace.lines, 'synced', random, data, lost)
-    const known = ledger.when(answeredAt(trace, trace.lines))
-    violations.push(
-      ...(await checkDatabase(path.join(lost, 'app.db'), known)).map((text) => `from synced bytes: ${text}`),
-    )
-    violations.push(...(await checkDatabase(file, ledger)))
-    const again = Server.spawn({ file })
-    if ((await again.listening()) === null) violations.push(`it does not start again: ${again.output}`)
-    await again.stop()
-    violations.push(...(await checkDatabase(file, ledger)).map((text) => `after another start: ${text}`))
-    return {
-      acknowledged: ledger.count('acknowledged'),
-      failedPath: path.basename((failed as { path: string }).path),
-      bytes: readFileSync(file).length,
-    }
+  const violations = [
+    ...late.map((event) => `${event.kind === 'answer' && event.request} was acknowledged after the failure`),
+    ...checkAnswers(ledger),
+    ...(code === 0 || signal !== null ? [`it ended with ${signal ?? code}`] : []),
+    ...(/disk I\/O error|EIO/.test(server.output) ? [] : [`it did not say why it ended: ${server.output}`]),
+    ...(await checkAftermath(file, ledger, { trace, disk, scratch: path.join(folder, 'lost'), random })),
+  ]
+  return {
+    count: 1,
+    violations,
+    which,
+    during: port === null ? 'start' : 'load',
+    of: path.basename(failed.path),
+    code,
+    acknowledged: ledger.count('acknowledged'),
   }
 }

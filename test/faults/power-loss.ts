@@ -128,3 +128,9 @@ function write(image: Buffer, { offset, data }: Of<'write'>, torn: Random | unde
     from = to
   }
 }
+
+/** The requests whose answers had begun to leave, and their statuses. */
+export function answeredAt(trace: Trace, at: number): Map<string, number> {
+  const answers = trace.events.filter((event) => event.kind === 'answer')
+  return new Map(answers.filter(({ start }) => start < at).map(({ request, status }) => [request, status]))
+}

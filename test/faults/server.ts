@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { Connection } from './connection.ts'
 
 export interface ServerOptions {
   /** The database. */
@@ -77,6 +78,16 @@ export class Server {
       clearTimeout(timer)
       this.#child.stdout!.off('data', look)
     })
+  }
+
+  /** Whether it still answers. */
+  async isUp(): Promise<boolean> {
+    const found = /^listening (\d+)/m.exec(this.#output)
+    if (!found) return false
+    const connection = new Connection(Number(found[1]))
+    const answer = await connection.ask('GET', '/count')
+    connection.close()
+    return answer !== null
   }
 
   /** SIGKILL, at once. */

@@ -1,0 +1,3 @@
+import { testSlices } from '../campaign/campaign-slice.ts'
+
+await testSlices(import.meta.dirname)

@@ -21,8 +21,11 @@ export interface Defined<Ms extends Models, U> {
   policy<M extends Ms[keyof Ms]>(model: M, rules: PolicyRules<Ms, M, U>): void
   /** What runs before and after each write of a model. */
   hook<M extends Ms[keyof Ms]>(model: M, hooks: ModelHooks<Ms, M, U>): void
-  endpoint: EndpointFunction<HandlerTools<Ms, U>, Row<U>>
+  endpoint: EndpointFunction<HandlerTools<Ms, U>, UserRow<U>>
 }
+
+/** Null in an app without a user model, where nobody is ever identified. */
+type UserRow<U> = [U] extends [never] ? null : Row<U>
 
 /**
  * Fixes the models of an app and who its user is; everything that needs `db` or `user` is declared with what it
@@ -35,7 +38,7 @@ export function define<const Ms extends Models, U extends AnyModel = never>(opti
   user?: U
 }): Defined<Ms, U> {
   const definition = new Definition(options.models, options.user)
-  const typed = createEndpoint<HandlerTools<Ms, U>, Row<U>>()
+  const typed = createEndpoint<HandlerTools<Ms, U>, UserRow<U>>()
   return {
     policy: (model, rules) => definition.policy(model, rules),
     hook: (model, hooks) => definition.hook(model, hooks),

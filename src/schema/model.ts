@@ -2,7 +2,7 @@ import { MonoblocError } from '../errors.ts'
 import { Field } from './field.ts'
 import { type InputValidator, inputOf, patchOf } from './model-input.ts'
 import { isName } from './name.ts'
-import type { InsertOf, PatchOf, WritableNames } from './types.ts'
+import type { InsertedOf, PatchedOf, WritableNames } from './types.ts'
 
 /** Loose, because a constraint would make TypeScript resolve every getter while the model is still being declared. */
 export type Shape = Record<string, any>
@@ -70,14 +70,14 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
    */
   input<const Names extends WritableNames<F> = WritableNames<F>>(
     ...names: Names[]
-  ): InputValidator<Pick<InsertOf<F>, Names & keyof InsertOf<F>>> {
+  ): InputValidator<Pick<InsertedOf<F>, Names & keyof InsertedOf<F>>> {
     return this.#cached('input', names, inputOf) as never
   }
 
   /** As `input`, with every field optional and nothing filled in: what an update takes. */
   patch<const Names extends WritableNames<F> = WritableNames<F>>(
     ...names: Names[]
-  ): InputValidator<Pick<PatchOf<F>, Names & keyof PatchOf<F>>> {
+  ): InputValidator<Pick<PatchedOf<F>, Names & keyof PatchedOf<F>>> {
     return this.#cached('patch', names, patchOf) as never
   }
 
@@ -103,7 +103,7 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
  * @param shape the fields by name; a getter where models refer to each other
  * @throws MonoblocError `definition_invalid`
  */
-export function model<const N extends string, F extends Shape, const K extends string = never>(
+export function model<const N extends string, F extends Shape, const K extends keyof F & string = never>(
   name: N,
   shape: F,
   options: ModelOptions<F, K> = {},

@@ -60,6 +60,21 @@ export type InsertOf<F> = Simplify<
     [K in Exclude<InsertNames<F>, RequiredNames<F>>]?: InputValue<F[K & keyof F]>
   }
 >
+/** What a validator of an insert gives: as code has it. */
+export type InsertedOf<F> = Simplify<
+  { [K in RequiredNames<F>]: ReadValue<F[K & keyof F]> } & {
+    [K in Exclude<InsertNames<F>, RequiredNames<F>>]?: ReadValue<F[K & keyof F]>
+  }
+>
+export type PatchedOf<F> = { [K in InsertNames<F>]?: ReadValue<F[K & keyof F]> | LinkChange<F[K & keyof F]> }
+
+type ReadValue<F> =
+  SpecOf<F> extends infer S extends FieldSpec
+    ? S['kind'] extends 'manyToMany'
+      ? readonly Key<S['target']>[]
+      : ValueOf<F>
+    : never
+
 export type PatchOf<F> = { [K in InsertNames<F>]?: InputValue<F[K & keyof F]> | LinkChange<F[K & keyof F]> }
 
 /** Links that come and go, where the whole list is not to be replaced. */

@@ -33,6 +33,8 @@ export class Child {
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   out = ''
   err = ''
+  /** Both, in the order in which they came. */
+  text = ''
   readonly #listeners = new Set<() => void>()
 
   constructor(args: string[], { folder, env = {} }: ChildOptions) {
@@ -71,10 +73,6 @@ export class Child {
     }
   }
 
-  get text(): string {
-    return this.out + this.err
-  }
-
   /** The address that it prints. */
   async url(): Promise<string> {
     return (await this.says(/is ready at (http:\/\/[^/\s]+)\//))[1]!
@@ -82,6 +80,7 @@ export class Child {
 
   #heard(stream: 'out' | 'err', text: string): void {
     this[stream] += text
+    this.text += text
     for (const listener of this.#listeners) listener()
   }
 }

@@ -7,7 +7,9 @@ import * as articles from '../../examples/conduit/articles.ts'
 import * as comments from '../../examples/conduit/comments.ts'
 import { conduitErrors } from '../../examples/conduit/errors.ts'
 import * as people from '../../examples/conduit/people.ts'
-import { articleScenarios, commentScenarios, peopleScenarios } from './conduit-scenarios.ts'
+import { articleScenarios } from './conduit-articles.ts'
+import { commentScenarios } from './conduit-comments.ts'
+import { peopleScenarios } from './conduit-people.ts'
 import { Player } from './scenario.ts'
 
 // The example as it stands, but for its seed: what is expected here is exact.

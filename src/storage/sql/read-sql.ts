@@ -83,7 +83,7 @@ export class SqlWriter {
     const key = ref(parentTable, parentColumn(parent, relation).name)
     if (include.kind === 'count' || include.kind === 'exists') {
       const found = include.kind === 'count' ? sql`count(*)` : sql`1`
-      const rows = sql`(select ${found} from ${this.#related(relation, table, key, include.where)})`
+      const rows = sql`(select ${found} from ${this.#related(relation, table, key, include.where, true)})`
       if (include.kind === 'count') return rows
       const exists = sql`exists ${rows}`
       return this.form === 'json' ? this.dialect.json({ type: 'boolean' }, exists)! : sql`(${exists})`
@@ -112,12 +112,18 @@ export class SqlWriter {
     return sql`(select ${result} from (select ${columns} from ${from} ${order} ${limitSql(limitAt)}) as ${sql.ref(chosen)})`
   }
 
-  /** `… where`: the rows that a relation leads to from the row with this key. */
-  #related({ via, to }: Relation, table: string, key: Sql, where: PlacedCondition | undefined): Sql {
+  /**
+   * `… where`: the rows that a relation leads to from the row with this key.
+   *
+   * @param counted nothing of them is shown
+   */
+  #related({ via, to }: Relation, table: string, key: Sql, where: PlacedCondition | undefined, counted = false): Sql {
     const model = sql`${sql.table(to.name)} as ${sql.ref(table)}`
     if (via.kind === 'link') {
       const pair = this.alias()
       const links = sql`${sql.table(via.table)} as ${sql.ref(pair)}`
+      // Foreign keys hold both columns of a link, so that there is a row for each.
+      if (counted && !where) return sql`${links} where ${ref(pair, via.near)} = ${key}`
       const joined = sql`${model} on ${ref(table, to.key[0]!)} = ${ref(pair, via.far)}`
       return sql`${links} inner join ${joined} where ${ref(pair, via.near)} = ${key}${this.and(where, table)}`
     }

@@ -41,7 +41,8 @@ async function examine(load: () => Promise<{ app: Backend; file: string }>, fold
   if (!app) return findings
   const { config, schema } = app.inspect({ folder })
   if (config instanceof Error) return [...findings, ...configProblems(config)]
-  const told = config.told.filter(({ from }) => from !== 'default').map(({ name, from }) => `${name} (${from})`)
+  const said = config.told.filter(({ name, from }) => name !== 'NODE_ENV' && from !== 'default' && from !== 'random')
+  const told = said.map(({ name, from }) => `${name} (${from})`)
   findings.push(ok('configuration', `${config.mode}; ${told.length > 0 ? `set: ${told.join(', ')}` : 'all defaults'}`))
   const patient: Patient = { config, schema }
   findings.push(

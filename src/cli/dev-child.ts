@@ -1,6 +1,6 @@
 // The process that `monobloc dev` starts for each run of the app. It tells its parent what it has loaded and where it
 // listens, ends when it is told to, and stops when the parent is gone.
-import { registerHooks } from 'node:module'
+import { flushCompileCache, registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { exitCodeOf, programs, startFailure, wantsColour } from '../runtime/index.ts'
 import { loadApp } from './app-load.ts'
@@ -36,6 +36,8 @@ try {
   if (!listens) await app.listen()
   const { url, port, askedFor } = app.address!
   tell({ type: 'listening', url, port, askedFor })
+  // Written at exit otherwise, which a kill would skip.
+  flushCompileCache()
 } catch (error) {
   tell({ type: 'loaded', files: [...loaded] })
   process.stderr.write(startFailure(error, wantsColour(process.stderr)))

@@ -5,6 +5,7 @@
 // was acknowledged, so it gets a short time to stop and is killed after it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,8 +38,13 @@ export class DevSession {
 
   constructor(options: DevOptions) {
     this.#options = options
-    // One secret for the session: a restart must not sign everyone out. It is weaker than any that is set.
-    this.#environment = { ...options.environment, [sessionSecret]: randomBytes(32).toString('base64url') }
+    this.#environment = {
+      // Types are stripped and code is compiled once for each content, which halves the time of a restart.
+      NODE_COMPILE_CACHE: compileCache(path.dirname(options.file)),
+      ...options.environment,
+      // One secret for the session: a restart must not sign everyone out. It is weaker than any that is set.
+      [sessionSecret]: randomBytes(32).toString('base64url'),
+    }
   }
 
   /** @returns the exit code, when a signal has ended it */
@@ -123,4 +129,12 @@ export class DevSession {
     const { err, colour } = this.#options.terminal
     err(`${painter(colour)(style, text)}\n`)
   }
+}
+
+/** In the nearest node_modules, where only who may change the code can change what was compiled from it. */
+function compileCache(folder: string): string | undefined {
+  const modules = path.join(folder, 'node_modules')
+  if (existsSync(modules)) return path.join(modules, '.cache', 'monobloc')
+  const above = path.dirname(folder)
+  return above === folder ? undefined : compileCache(above)
 }

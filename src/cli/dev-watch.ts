@@ -58,22 +58,25 @@ export function watchSources({ folder, files, ignore, onChange }: WatchOptions):
     watchers.delete(target)
   }
 
-  function watchTree(target: string): void {
+  /** @param appeared the folder is new: what is in it already has come with it */
+  function watchTree(target: string, appeared: boolean): void {
     if (watchers.has(target)) return
     watchFolder(target, (name) => {
       const full = path.join(target, name)
       if (!existsSync(target)) forget(target)
-      else if (isFolder(full)) follow(target, name)
+      else if (isFolder(full)) follow(target, name, true)
       else if (sources.test(name)) changed(full)
     })
     if (!watchers.has(target)) return
-    for (const entry of readdirSync(target, { withFileTypes: true }))
-      if (entry.isDirectory()) follow(target, entry.name)
+    for (const entry of readdirSync(target, { withFileTypes: true })) {
+      if (entry.isDirectory()) follow(target, entry.name, appeared)
+      else if (appeared && sources.test(entry.name)) changed(path.join(target, entry.name))
+    }
   }
 
-  function follow(parent: string, name: string): void {
+  function follow(parent: string, name: string, appeared: boolean): void {
     const full = path.join(parent, name)
-    if (!name.startsWith('.') && !ignoredFolders.has(name) && !ignore.includes(full)) watchTree(full)
+    if (!name.startsWith('.') && !ignoredFolders.has(name) && !ignore.includes(full)) watchTree(full, appeared)
   }
 
   function add(more: readonly string[]): void {
@@ -89,7 +92,7 @@ export function watchSources({ folder, files, ignore, onChange }: WatchOptions):
     }
   }
 
-  watchTree(folder)
+  watchTree(folder, false)
   add(files)
   return {
     add,

@@ -138,7 +138,8 @@ type IncludeOf<O> = O extends { include: infer I } ? I : None
 
 /**
  * A row of a query: all visible fields or those that `fields` names, and what `include` adds (in the place of the key,
- * where a reference is included).
+ * where a reference is included). A reference whose row the read policy hides is null, which the type does not say:
+ * it would have to say it of every reference.
  */
 export type Found<Ms, M, O = unknown> = [keyof IncludeOf<O>] extends [never]
   ? Picked<M, FieldsOf<O>>

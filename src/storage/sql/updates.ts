@@ -86,15 +86,17 @@ export class Updates {
     const plan = this.#plans.of(model)
     const asked = new Asked(this.#plans, `delete:${plan.name}`, undefined)
     const placed = asked.condition(where)
-    const { writer, table, from } = begin(this.#plans, plan)
-    const matching = () => (placed ? sql` where ${writer.condition(placed, table)}` : sql``)
     const template =
       this.#many.get(asked.key) ??
-      this.#many.set(asked.key, compileTemplate(this.#plans.dialect, sql`delete from ${from}${matching()}`, 'plan'))
+      this.#many.set(
+        asked.key,
+        compileTemplate(this.#plans.dialect, sql`delete ${matchingRows(this.#plans, plan, placed).from}`, 'plan'),
+      )
     return attempt(
       () => session.run(template.statement, laidOut(template, asked.values)),
       (error) => {
-        const keys = sql`select ${ref(table, plan.key[0]!.name)} from ${from}${matching()}`
+        const { from, key } = matchingRows(this.#plans, plan, placed)
+        const keys = sql`select ${key} ${from}`
         return this.#references.refineDelete(session, plan, { keys, values: asked.values }, error)
       },
     )
@@ -190,6 +192,13 @@ function begin(plans: ModelPlans, plan: ModelPlan) {
   const writer = new SqlWriter(plans.dialect, plans.engine, 'rows')
   const table = writer.alias()
   return { writer, table, from: sql`${sql.table(plan.name)} as ${sql.ref(table)}` }
+}
+
+/** `from … where …` */
+function matchingRows(plans: ModelPlans, plan: ModelPlan, where: PlacedCondition | undefined) {
+  const { writer, table, from } = begin(plans, plan)
+  const matching = where ? sql` where ${writer.condition(where, table)}` : sql``
+  return { from: sql`from ${from}${matching}`, key: ref(table, plan.key[0]!.name) }
 }
 
 function keyRows(plan: ModelPlan, values: SqlValue[]) {

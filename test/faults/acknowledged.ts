@@ -6,7 +6,7 @@
 //   unknown       the connection broke first: its effect is wholly there or wholly absent
 //   kept, gone    unknown, and then seen to be there or not in the database after the fault: so it must stay
 //   unresolved    an `outside` whose key answers `outcome_unknown`: each of its writes is there at most once
-import type { Operation } from './operation.ts'
+import type { NoteContent, Operation } from './operation.ts'
 
 export type Outcome = 'pending' | 'acknowledged' | 'refused' | 'unknown' | 'kept' | 'gone' | 'unresolved'
 
@@ -44,10 +44,10 @@ export class Acknowledged {
     return this.#add({ operation, outcome: 'pending' })
   }
 
-  /** Whether a slot holds a note, for all that its client knows. */
-  holdsNote(slot: string): boolean {
+  /** What a slot holds, for all that its client knows. */
+  note(slot: string): NoteContent | null {
     const last = this.#slots.get(slot)?.findLast((sent) => presenceOf(sent) === 'present')
-    return last?.operation.kind === 'note' && last.operation.content !== null
+    return last?.operation.kind === 'note' ? last.operation.content : null
   }
 
   get(id: string): Sent | undefined {

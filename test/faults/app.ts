@@ -97,6 +97,16 @@ const putNote = endpoint('PUT /notes/:slot', {
   },
 })
 
+const getNote = endpoint('GET /notes/:slot', {
+  anyone: true,
+  returns: z.object({ title: z.string(), body: z.string(), tags: z.array(z.object({ name: z.string() })) }),
+  async handle({ params: { slot }, db }) {
+    const found = await db.first(Note, { where: { slot }, include: { tags: true } })
+    if (!found) throw new MonoblocError('not_found', { subject: 'note' })
+    return found
+  },
+})
+
 const deleteNote = endpoint('DELETE /notes/:slot', {
   anyone: true,
   returns: null,
@@ -202,7 +212,7 @@ const count = endpoint('GET /count', {
   },
 })
 
-export const serve = [putNote, deleteNote, transfer, hit, order, refusal, outside, count]
+export const serve = [putNote, getNote, deleteNote, transfer, hit, order, refusal, outside, count]
 
 type Data = SystemDb<typeof models, never>
 

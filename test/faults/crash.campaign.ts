@@ -1,14 +1,20 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { checkDatabase } from './check.ts'
 import { checkAnswers } from './check-answers.ts'
+import { holdersOf } from './open-files.ts'
 import { Random } from './random.ts'
 import { retryKeys } from './retry.ts'
 import { Server, type Testing } from './server.ts'
 import { Workload } from './workload.ts'
 
 const clients = 8
+
+// The processes that read for a server see its end at once; on a busy machine they need a moment to act on it.
+const goneMilliseconds = 5000
 
 /** One database is killed so many times, so that what one crash left behind is there at the next. */
 const killsPerSeed = 15
@@ -38,9 +44,11 @@ export async function runCrashes(seed: number, folder: string, kills: number, te
   let count = 0
   while (count < kills && violations.length === 0) {
     const server = Server.spawn({ file, testing })
-    const kill = drawKill(random)
+    const kill = count === 0 ? drawFirstKill(random) : drawKill(random)
     if (kill.at === 'start') {
       setTimeout(() => server.kill(), kill.milliseconds)
+    } else if (kill.at === 'creation') {
+      void whenThere(file).then(() => setTimeout(() => server.kill(), kill.milliseconds))
     } else {
       const port = await server.listening()
       if (port === null) return { count, violations: [`it does not start: ${server.output}`] }
@@ -53,11 +61,16 @@ export async function runCrashes(seed: number, folder: string, kills: number, te
       underWay.push(await load)
     }
     const { code, signal } = await server.ended
-    if (signal !== 'SIGKILL') violations.push(`it ended by itself with ${signal ?? code}: ${server.output}`)
     count++
-    violations.push(...(await checkDatabase(file, ledger)).map((text) => `after kill ${count}: ${text}`))
+    const holders = await holdersOf(file, goneMilliseconds)
+    const found = [
+      ...(signal === 'SIGKILL' ? [] : [`it ended by itself with ${signal ?? code}: ${server.output}`]),
+      ...(holders.length === 0 ? [] : [`process ${holders.join()} still has the database open`]),
+      ...(await checkDatabase(file, ledger)),
+    ]
+    violations.push(...found.map((text) => `after kill ${count}: ${text}`))
   }
-  violations.push(...checkAnswers(ledger))
+  violations.push(...workload.violations, ...checkAnswers(ledger))
   return {
     count,
     violations,
@@ -71,15 +84,21 @@ export async function runCrashes(seed: number, folder: string, kills: number, te
   }
 }
 
-type Kill =
-  | { at: 'start'; milliseconds: number }
-  | { at: 'time'; milliseconds: number }
-  | { at: 'answer'; answers: number }
+type Kill = { at: 'creation' | 'start' | 'time'; milliseconds: number } | { at: 'answer'; answers: number }
+
+/** While the database, its tables and the first rows are made. */
+function drawFirstKill(random: Random): Kill {
+  return { at: 'creation', milliseconds: random.below(80) }
+}
 
 /** Most kills fall among the first writes; some right upon an answer, some while it starts and recovers. */
 function drawKill(random: Random): Kill {
   const dice = random.next()
-  if (dice < 0.1) return { at: 'start', milliseconds: random.below(600) }
-  if (dice < 0.4) return { at: 'answer', answers: 1 + random.below(60) }
+  if (dice < 0.1) return { at: 'start', milliseconds: random.below(800) }
+  if (dice < 0.4) return { at: 'answer', answers: 1 + random.below(150) }
   return { at: 'time', milliseconds: random.next() < 0.8 ? random.below(80) : random.below(1000) }
+}
+
+async function whenThere(file: string): Promise<void> {
+  while (!existsSync(file)) await setImmediate()
 }

@@ -1,14 +1,20 @@
 import { once } from 'node:events'
 import type { Acknowledged, Answer, Sent } from './acknowledged.ts'
+import { checkNoteRead, checkSumRead } from './check-reads.ts'
 import { Connection } from './connection.ts'
 import { type Operation, OperationDraw } from './operation.ts'
 import { Random } from './random.ts'
+
+/** After so many writes a client reads. */
+const readEvery = 10
 
 /** Several clients of one database, each on a connection of its own, each sending one request after the other. */
 export class Workload {
   readonly ledger: Acknowledged
   readonly #draws: OperationDraw[]
   readonly #answered = new EventTarget()
+  /** What reads between the writes showed and should not have. */
+  readonly violations: string[] = []
   #answers = 0
   #stopping = false
 
@@ -51,8 +57,9 @@ export class Workload {
     const connection = new Connection(port)
     try {
       for (let count = 0; count < most && !this.#stopping; count++) {
-        const operation = draw.next((slot) => this.ledger.holdsNote(slot))
+        const operation = draw.next((slot) => this.ledger.note(slot) !== null)
         if ((await this.#exchange(connection, operation)) === null) return true
+        if (count % readEvery === readEvery - 1) await this.#read(connection, operation)
       }
       return false
     } finally {
@@ -67,6 +74,14 @@ export class Workload {
     if (answer) this.#answers++
     this.#answered.dispatchEvent(new Event('answer'))
     return answer
+  }
+
+  async #read(connection: Connection, operation: Operation): Promise<void> {
+    const found =
+      operation.kind === 'note'
+        ? await checkNoteRead(connection, this.ledger, operation.slot)
+        : await checkSumRead(connection)
+    this.violations.push(...found)
   }
 
   #stop(): void {

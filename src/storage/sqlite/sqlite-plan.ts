@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { ownPrefix } from './sqlite-guard.ts'
 import { type SelectText, selectsOf } from './sqlite-selects.ts'
-import { quoted } from './sqlite-table.ts'
+import type { TableFacts } from './sqlite-table-facts.ts'
 
 /** Tables of so few rows are read within a millisecond or so, however they are read. */
 export const smallTable = 2_000
@@ -29,6 +28,17 @@ export interface PlanFinding {
   scans: { table: string; select: SelectText }[]
 }
 
+/** Where a loop stands among those of its level. */
+interface Place {
+  first: boolean
+  /** All rows are sorted before the first comes out. */
+  sorted: boolean
+  /** How many last terms of the order are sorted among rows that are equal in the others. */
+  ties: number
+  /** A list is looked up, each value of which is searched for. */
+  lists: boolean
+}
+
 interface Estimate {
   /** Rows looked at. */
   visits: number
@@ -40,9 +50,9 @@ interface Estimate {
  * Judges a statement by its plan: how many rows it may have to look at, at worst as far as the plan, the statistics and
  * the size of small tables tell. What they don't tell counts as without bound.
  */
-export function judgePlan(db: DatabaseSync, sql: string): PlanFinding {
+export function judgePlan(db: DatabaseSync, sql: string, facts: TableFacts): PlanFinding {
   const nodes = db.prepare(`explain query plan ${sql}`).all() as unknown as PlanNode[]
-  const judge = new PlanJudge(db, selectsOf(sql), nodes)
+  const judge = new PlanJudge(db, facts, selectsOf(sql), nodes)
   const { visits } = judge.level(0)
   return { bounded: visits <= mostVisits, scans: judge.scans }
 }
@@ -50,13 +60,15 @@ export function judgePlan(db: DatabaseSync, sql: string): PlanFinding {
 class PlanJudge {
   readonly scans: PlanFinding['scans'] = []
   readonly #db: DatabaseSync
+  readonly #facts: TableFacts
   readonly #selects: readonly SelectText[]
   readonly #children = new Map<number, PlanNode[]>()
   /** Rows of subqueries in FROM, by the name under which they are scanned. */
   readonly #named = new Map<string, number>()
 
-  constructor(db: DatabaseSync, selects: readonly SelectText[], nodes: readonly PlanNode[]) {
+  constructor(db: DatabaseSync, facts: TableFacts, selects: readonly SelectText[], nodes: readonly PlanNode[]) {
     this.#db = db
+    this.#facts = facts
     this.#selects = selects
     for (const node of nodes) {
       const siblings = this.#children.get(node.parent)
@@ -68,14 +80,18 @@ class PlanJudge {
   /** Nodes side by side: loops within loops, and subqueries beside them. */
   level(parent: number): Estimate {
     const nodes = this.#children.get(parent) ?? []
-    const sorted = nodes.some(({ detail }) => detail.startsWith('USE TEMP B-TREE'))
+    const sorted = nodes.some(({ detail }) => /^USE TEMP B-TREE FOR (?!LAST )/.test(detail))
+    const unsorted = nodes
+      .map(({ detail }) => /^USE TEMP B-TREE FOR LAST (\d*) ?TERM/.exec(detail)?.[1])
+      .find((count) => count !== undefined)
+    const ties = unsorted === undefined ? 0 : Number(unsorted || 1)
     const lists = nodes.some(({ detail }) => detail.startsWith('LIST SUBQUERY'))
     let rows = 1
     let visits = 0
     let loops = 0
     for (const { id, detail } of nodes) {
       if (/^(SCAN|SEARCH) /.test(detail)) {
-        rows *= this.#loop(detail, { first: loops++ === 0, sorted, lists })
+        rows *= this.#loop(detail, { first: loops++ === 0, sorted, ties, lists })
         visits += rows
       } else if (detail === 'MULTI-INDEX OR') {
         loops++
@@ -108,13 +124,14 @@ class PlanJudge {
     let rows = 0
     for (const branch of this.#children.get(id) ?? []) {
       for (const { detail } of this.#children.get(branch.id) ?? []) {
-        if (/^(SCAN|SEARCH) /.test(detail)) rows += this.#loop(detail, { first: false, sorted: true, lists: true })
+        if (/^(SCAN|SEARCH) /.test(detail))
+          rows += this.#loop(detail, { first: false, sorted: true, ties: 0, lists: true })
       }
     }
     return rows
   }
 
-  #loop(detail: string, at: { first: boolean; sorted: boolean; lists: boolean }): number {
+  #loop(detail: string, at: Place): number {
     const name = nameIn(detail, 1)
     const named = this.#named.get(name)
     if (named !== undefined) return named
@@ -129,55 +146,34 @@ class PlanJudge {
     if (detail.startsWith('SCAN ')) {
       const filtered = select !== undefined && (select.conditions > 0 || (at.sorted && select.hasLimit))
       if (filtered && !detail.includes('VIRTUAL TABLE')) this.scans.push({ table, select })
-      return endsEarly && !detail.includes('VIRTUAL TABLE') ? page : this.#size(table)
+      return endsEarly && !detail.includes('VIRTUAL TABLE')
+        ? this.#firstRows(detail, select!, at)
+        : this.#facts.size(this.#db, table)
     }
     const found = this.#found(table, detail, covered) * (at.lists ? list : 1)
-    return endsEarly ? Math.min(found, page) : found
+    return endsEarly ? Math.min(found, this.#firstRows(detail, select!, at)) : found
+  }
+
+  /** Rows up to the end of a page, and where the last terms of the order are sorted, of those equal in the others. */
+  #firstRows(detail: string, select: SelectText, { ties }: Place): number {
+    if (ties === 0 || !detail.includes('USING')) return page
+    const name = nameIn(detail, 1)
+    const table = select.tables.get(name) ?? name
+    return Math.max(page, this.#facts.equals(this.#db, table, indexIn(detail), select.ordered.length - ties))
   }
 
   /** Rows that a SEARCH finds for one set of values. */
   #found(table: string, detail: string, covered: number): number {
     if (covered === 0 || detail.includes('USING INTEGER PRIMARY KEY (rowid=?)')) return 1
     const equal = detail.match(/[\w>)]=\?/g)?.length ?? 0
-    const index = /USING (?:COVERING )?INDEX (\S+)/.exec(detail)?.[1]
+    const index = indexIn(detail)
+    // SQLite builds an index of its own for the statement: it reads the whole table for it.
+    if (equal === 0 || detail.includes('USING AUTOMATIC')) return this.#facts.size(this.#db, table)
     if (index === undefined) {
-      const isWhole = detail.includes('USING PRIMARY KEY') && equal === this.#keySize(table)
-      return isWhole ? 1 : this.#size(table)
-    }
-    const shape = this.#db.prepare('select "unique" as u from pragma_index_list(?) where name = ?').get(table, index)
-    const columns = this.#db.prepare('select count(*) as n from pragma_index_info(?)').get(index)!.n
-    if (shape?.u === 1 && equal === columns) return 1
-    return Math.min(this.#size(table), equal > 0 ? this.#average(index, equal) : Infinity)
-  }
-
-  #keySize(table: string): number {
-    return this.#db.prepare('select count(*) as n from pragma_table_info(?) where pk > 0').get(table)!.n as number
-  }
-
-  /** The number of rows where it is small, else without bound. A full-text index is as large as its table. */
-  #size(name: string): number {
-    const prefix = `${ownPrefix}search_`
-    const table = name.startsWith(prefix) ? name.slice(prefix.length) : name
-    try {
-      const rows = this.#db
-        .prepare(`select count(*) as n from (select 1 from ${quoted(table)} limit ${smallTable + 1})`)
-        .get()!.n
-      return (rows as number) > smallTable ? Infinity : (rows as number)
-    } catch {
-      return Infinity
-    }
-  }
-
-  /** Rows with the same values in the first columns of an index, as ANALYZE has counted them. */
-  #average(index: string, columns: number): number {
-    try {
-      const stat = this.#db.prepare('select stat from sqlite_stat1 where idx = ?').get(index)?.stat as
-        | string
-        | undefined
-      return Number(stat?.split(' ')[columns] ?? Infinity)
-    } catch {
-      return Infinity
-    }
+      const isWhole = detail.includes('USING PRIMARY KEY') && equal === this.#facts.keySize(this.#db, table)
+      if (isWhole) return 1
+    } else if (this.#facts.isUnique(this.#db, table, index, equal)) return 1
+    return this.#facts.equals(this.#db, table, index, equal)
   }
 
   #selectOf(nodes: readonly PlanNode[]): SelectText | undefined {
@@ -186,6 +182,10 @@ class PlanJudge {
     const name = nameIn(first.detail, 1)
     return this.#selects.find((select) => select.tables.has(name))
   }
+}
+
+function indexIn(detail: string): string | undefined {
+  return /USING (?:COVERING )?INDEX (\S+)/.exec(detail)?.[1]
 }
 
 function nameIn(detail: string, at: number): string {

@@ -2,6 +2,7 @@ import type { Statement } from '../storage.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { judgePlan } from './sqlite-plan.ts'
 import type { SelectText } from './sqlite-selects.ts'
+import { TableFacts } from './sqlite-table-facts.ts'
 
 /** Milliseconds for which a judgement holds: tables grow, and statistics come. */
 const judgementMillis = 30_000
@@ -16,6 +17,7 @@ export interface ScanReport {
 /** Which statements may run where nothing can stop them. */
 export class StatementReach {
   readonly #judged = new WeakMap<Statement, { bounded: boolean; until: number }>()
+  readonly #facts = new TableFacts()
   readonly #reported = new WeakSet<Statement>()
   readonly #onScan: ((report: ScanReport) => void) | undefined
 
@@ -28,7 +30,7 @@ export class StatementReach {
     const found = this.#judged.get(statement)
     const now = performance.now()
     if (found && found.until > now) return found.bounded
-    const { bounded, scans } = judgePlan(connection.db, statement.sql)
+    const { bounded, scans } = judgePlan(connection.db, statement.sql, this.#facts)
     this.#judged.set(statement, { bounded, until: now + judgementMillis })
     if (this.#onScan && !this.#reported.has(statement)) {
       this.#reported.add(statement)

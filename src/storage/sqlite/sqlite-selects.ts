@@ -4,7 +4,7 @@ import { type Token, tokensOf } from './sqlite-tokens.ts'
 export interface SelectText {
   /** Tables by the name under which the plan speaks of them. */
   tables: Map<string, string>
-  /** How many conditions stand side by side in WHERE; 0 without one. */
+  /** How many conditions stand side by side in WHERE, inner joins among them; 0 without one. */
   conditions: number
   hasLimit: boolean
   /** GROUP BY, DISTINCT or an aggregate: every row is looked at before the first comes out. */
@@ -112,7 +112,7 @@ function startClause(frame: Frame, word: string, tokens: readonly Token[], at: n
   }
   if (word === 'where') {
     frame.clause = 'where'
-    frame.select.conditions = 1
+    frame.select.conditions++
     return true
   }
   if (!/^(group|having|window|order|limit)$/.test(word) && !compounds.test(word)) return false
@@ -125,7 +125,11 @@ function startClause(frame: Frame, word: string, tokens: readonly Token[], at: n
 
 function readFrom(frame: Frame, tokens: readonly Token[], at: number): number {
   const token = tokens[at]!
-  if (token.text === ',' || wordOf(token) === 'join') {
+  const word = wordOf(token)
+  if (token.text === ',' || word === 'join') {
+    // A row of the first table without one in the second does not come out: joins filter, but for outer ones.
+    const outer = /^(left|full|outer)$/.test(wordOf(tokens[at - 1]))
+    if (!outer) frame.select.conditions++
     frame.expectsTable = true
     return at
   }

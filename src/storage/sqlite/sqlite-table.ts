@@ -161,8 +161,14 @@ function ownFilter(schema: Schema, table: TableSpec, filter: Record<string, unkn
   return parseFilter(schema, table.model, filter, { secret: true })
 }
 
+/**
+ * An index that is not unique ends with the key, as every order of rows does: a sorted page is then read off the index,
+ * and the next one begins by a search in it. (A counted key is the rowid, which SQLite puts at the end by itself.)
+ */
 export function createIndexSql(schema: Schema, table: TableSpec, index: TableSpec['indexes'][number]): string {
-  const fields = index.fields.map((field) => indexedFieldSql(sqliteDialect, field)).join(', ')
+  const counted = table.columns.some((column) => isCounted(table, column))
+  const key = index.unique || counted ? [] : table.key.filter((name) => !index.fields.includes(name))
+  const fields = [...index.fields, ...key].map((field) => indexedFieldSql(sqliteDialect, field)).join(', ')
   const where = index.where ? ` WHERE ${ownFilterSql(schema, table, index.where)}` : ''
   return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoted(index.name)} ON ${quoted(table.name)} (${fields})${where}`
 }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Session } from '../storage.ts'
-import { type SqliteConnection } from './sqlite-connection.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
 import { openConnection } from './sqlite-open.ts'
 import { settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
@@ -23,7 +23,11 @@ function open(options: Partial<WriterOptions> = {}) {
   cleanups.push(() => connection.close())
   prepareOwnTables(connection.db)
   connection.db.exec('create table t (id integer primary key, body text) strict')
-  const settings = { ...settingsOf({ file }), onCommit: () => {}, onFatal: (error: unknown) => expect.fail(String(error)) }
+  const settings = {
+    ...settingsOf({ file }),
+    onCommit: () => {},
+    onFatal: (error: unknown) => expect.fail(String(error)),
+  }
   const writer = new SqliteWriter(connection, { ...settings, ...options })
   return { file, connection, writer }
 }
@@ -81,7 +85,11 @@ describe('the disk is full', () => {
 
   test.each([
     ['SQLite undoes the whole transaction', '', 2],
-    ['SQLite undoes the statement', 'create trigger undo after insert on t begin update t set body = body where id = new.id; end', 1],
+    [
+      'SQLite undoes the statement',
+      'create trigger undo after insert on t begin update t set body = body where id = new.id; end',
+      1,
+    ],
   ])('for one member: the others commit (%s)', async (_, schema, expectedRuns) => {
     const { connection, writer } = open()
     connection.db.exec(schema)
@@ -199,7 +207,11 @@ describe('COMMIT meets an I/O error', () => {
 
 describe('a turn', () => {
   test('takes 128 members, and what waits beyond that goes into the next', async () => {
-    for (const [count, turns] of [[128, 1], [129, 2]] as const) { // biome-ignore format: a table
+    for (const [count, turns] of [
+      [128, 1],
+      [129, 2],
+    ] as const) {
+      // biome-ignore format: a table
       let commits = 0
       const { writer } = open({ onCommit: () => commits++ })
       await Promise.all(Array.from({ length: count }, (_, id) => writer.write(ample, (session) => add(session, id))))

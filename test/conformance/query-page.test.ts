@@ -273,10 +273,12 @@ test('an index gives the order and the place to go on', async () => {
     }
     const first = await f.queries.find(session, Article, { sort: '-createdAt', limit: 1 })
     expect(await plan({ sort: '-createdAt', limit: 1, after: first.next })).toMatch(
-      /SEARCH t1 USING INDEX \S+ \(createdAt<\?\)/,
+      /SEARCH t1 USING INDEX \S+ \(\(createdAt,id\)<\(\?,\?\)\)/,
     )
     const byAuthor = { sort: '-createdAt', limit: 1, where: where(Article, { author }) }
     const { next } = await f.queries.find(session, Article, byAuthor)
-    expect(await plan({ ...byAuthor, after: next })).toMatch(/SEARCH t1 USING INDEX \S+ \(author=\? AND createdAt<\?\)/)
+    expect(await plan({ ...byAuthor, after: next })).toMatch(
+      /SEARCH t1 USING INDEX \S+ \(author=\? AND \(createdAt,id\)<\(\?,\?\)\)/,
+    )
   })
 })

@@ -104,7 +104,7 @@ export class SqlWriter {
     const chosen = this.alias()
     const list = engine.arrayOfRows(this.document(level, chosen))
     const result = capped
-      ? sql`case when count(*) > ${sql.lit(mostIncluded)} then ${engine.tooMany} else ${list} end`
+      ? sql`case when count(*) > ${sql.lit(mostIncluded)} then ${engine.tooMany()} else ${list} end`
       : list
     const columns = sql.join(neededColumns(level).map(({ name }) => ref(table, name)))
     const order = orderSql(engine, sorting, table)

@@ -19,7 +19,7 @@ export interface SqlEngine {
   /** The JSON texts of all rows with `rowSeparator` between them; null without rows. */
   joinedRows(json: Sql): Sql
   /** Fails when it is reached, with an error in which `isTooMany` finds itself again. */
-  tooMany: RawBuilder<unknown>
+  tooMany(): RawBuilder<unknown>
   isTooMany(message: string): boolean
   /** Bytes as text within JSON. */
   hex(column: Sql): Sql
@@ -65,7 +65,7 @@ const sqlite: SqlEngine = {
   arrayOfRows: (item) => sql`json_group_array(${item})`,
   embedded: (subquery) => sql`json(${subquery})`,
   joinedRows: (json) => sql`string_agg(${json}, ',' || char(10))`,
-  tooMany: sql`abs(-9223372036854775807 - 1)`,
+  tooMany: () => sql`abs(-9223372036854775807 - 1)`,
   isTooMany: (message) => message.includes('integer overflow'),
   hex: (column) => sql`hex(${column})`,
   laterThan: (column, bound) => sql`max(${bound}, strftime('%Y-%m-%dT%H:%M:%fZ', ${column}, '+0.001 seconds'))`,

@@ -47,6 +47,7 @@ function exitHelp(own: Record<number, string>): string {
     [exitCodes.failure]: 'An error that nothing caught.',
     [exitCodes.usage]: 'The command line is not understood.',
     [exitCodes.unavailable]: 'Something is in use: the port, the database.',
+    [exitCodes.disk]: 'The disk failed a write of the database. What was acknowledged is safe.',
     [exitCodes.configuration]: 'The configuration, the app or the machine must be changed first.',
     ...own,
   }

@@ -68,6 +68,7 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
     },
     async stop() {
       health.phase = 'stopping'
+      run.address = undefined
       const { cut } = await drain.drain({
         deadline: config.drain,
         idleGrace: Math.min(idleGrace[config.mode], config.drain),

@@ -7,6 +7,7 @@ import type { RunContext } from './app-run.ts'
 import { createHttpHost } from './http-host.ts'
 import { checkSchema } from './schema-check.ts'
 import { type Service, service } from './service.ts'
+import { storageReports } from './storage-diagnostics.ts'
 import { createUpkeep } from './upkeep.ts'
 
 export interface ComposedData {
@@ -23,11 +24,12 @@ const tokenLifetime = 24 * 60 * 60
 
 /** Everything that an app with models has: database, units of work, identity. */
 export function composeData(context: RunContext, definition: Definition): ComposedData {
-  const { options, config, log, health } = context
+  const { options, config, log, diagnostics, health } = context
   const { schema, policies, hooks, user } = definition
   const storage = createSqliteStorage({
     file: path.resolve(config.database.file),
     mode: config.mode === 'production' ? 'production' : 'development',
+    ...storageReports(diagnostics, log),
     // In no public type: the fault campaign must see it lose what was acknowledged.
     ...('testing' in options && { testing: options.testing }),
   })
@@ -41,16 +43,26 @@ export function composeData(context: RunContext, definition: Definition): Compos
   })
   const identity = user && new Identity({ storage, queries, tokens, user, schemes: options.auth?.schemes })
   policies.check(schema)
-  health.check('database', () => storage.position())
+  health.check('database', () => storage.read({ deadline: probeDeadline }, (session) => session.first(anything, [])))
+
+  async function prepare(): Promise<void> {
+    const { fresh, applied } = await checkSchema(storage, schema, config.mode)
+    if (applied.length > 0) log.info('the database was made to match the models', { changes: applied })
+    if (!fresh || !options.seed) return
+    log.info('filling the new database')
+    await options.seed(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never)
+  }
 
   const database = service({
     name: 'database',
     async start() {
       await storage.open()
-      const { fresh, applied } = await checkSchema(storage, schema, config.mode)
-      for (const change of applied) log.info(`schema: ${change}`)
-      if (fresh && options.seed)
-        await options.seed(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never)
+      try {
+        await prepare()
+      } catch (error) {
+        await storage.close()
+        throw error
+      }
     },
     stop: () => storage.close(),
   })
@@ -66,3 +78,9 @@ export function composeData(context: RunContext, definition: Definition): Compos
 
 // A seed fills a whole database, once.
 const seedDeadline = 10 * 60 * 1000
+
+/** Answered by the database itself, whatever its tables are. */
+const anything = { sql: 'select 1 as one', reach: 'bounded' } as const
+
+// Below the time that a probe waits for all its checks.
+const probeDeadline = 500

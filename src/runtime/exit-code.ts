@@ -9,6 +9,8 @@ export const exitCodes = {
   usage: 64,
   /** Something is in use that may be free later: the port, the database (EX_UNAVAILABLE). */
   unavailable: 69,
+  /** A commit failed with an I/O error, and what is on disk is unknown (EX_IOERR). */
+  disk: 74,
   /** Starting again changes nothing until somebody changes the configuration, the app or the machine (EX_CONFIG). */
   configuration: 78,
 } as const

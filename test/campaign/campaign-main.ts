@@ -82,6 +82,7 @@ async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Pr
     if (result.violations.length > 0) {
       console.error(`  its files are in ${result.folder}`)
       console.error(`  again: npm run ${kind} -- ${campaign.name} --engine ${engine} --seeds 1 --from ${seed}`)
+      if (campaign.chance) console.error(`  ${campaign.chance}`)
     }
     if (results.length % 100 === 0) console.error(`${campaign.name}: ${results.length} of ${seeds.length} seeds`)
   }

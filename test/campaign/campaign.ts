@@ -13,6 +13,8 @@ export interface Campaign {
   seeds: number
   /** Seeds that `npm test` runs: few, and those that once found something. */
   slice: readonly number[]
+  /** What a seed does not fix, where there is something: printed with how to run it again. */
+  chance?: string
   /** Why it can't run on this machine, such as a missing tool; undefined when it can. */
   unavailable?(): string | undefined
   /** One seed. All its randomness comes from the seed, so that a violation comes back with it. */

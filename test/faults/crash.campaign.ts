@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { checkDatabase } from './check.ts'
@@ -16,15 +16,17 @@ const clients = 8
 // The processes that read for a server see its end at once; on a busy machine they need a moment to act on it.
 const goneMilliseconds = 5000
 
+// A server that answers nothing is killed after this long; what it owes then shows at the next start.
+const longestLoad = 30_000
+
 /** One database is killed so many times, so that what one crash left behind is there at the next. */
 const killsPerSeed = 15
 
-/**
- * A server under concurrent writes is killed, looked at and started again. The seed gives what is written and when it is
- * killed; which instruction that meets is the machine's, so that a violation may need its seed more than once.
- */
+/** A server under concurrent writes is killed, looked at and started again. */
 export const campaign: Campaign = {
   name: 'crash',
+  chance:
+    'The seed gives what each client sends and when the server is killed; how far it has come by then is up to the machine, so that a violation may need more than one run to come back.',
   unit: 'faults',
   engines: ['sqlite'],
   // 540 kills.
@@ -45,20 +47,14 @@ export async function runCrashes(seed: number, folder: string, kills: number, te
   while (count < kills && violations.length === 0) {
     const server = Server.spawn({ file, testing })
     const kill = count === 0 ? drawFirstKill(random) : drawKill(random)
-    if (kill.at === 'start') {
-      setTimeout(() => server.kill(), kill.milliseconds)
-    } else if (kill.at === 'creation') {
-      void whenThere(file).then(() => setTimeout(() => server.kill(), kill.milliseconds))
-    } else {
+    void killAt(kill, server, workload, file)
+    if (kill.at === 'time' || kill.at === 'answer') {
       const port = await server.listening()
       if (port === null) return { count, violations: [`it does not start: ${server.output}`] }
       const retry = await retryKeys(port, ledger, random)
       retried += retry.count
       violations.push(...retry.violations)
-      const load = workload.run(port)
-      if (kill.at === 'time') setTimeout(() => server.kill(), kill.milliseconds)
-      else void workload.answered(workload.answers + kill.answers).then(() => server.kill())
-      underWay.push(await load)
+      underWay.push(await workload.run(port))
     }
     const { code, signal } = await server.ended
     count++
@@ -99,6 +95,22 @@ function drawKill(random: Random): Kill {
   return { at: 'time', milliseconds: random.next() < 0.8 ? random.below(80) : random.below(1000) }
 }
 
-async function whenThere(file: string): Promise<void> {
-  while (!existsSync(file)) await setImmediate()
+/** Times of load begin with its first request. */
+async function killAt(kill: Kill, server: Server, workload: Workload, file: string): Promise<void> {
+  switch (kill.at) {
+    case 'creation':
+      while (!existsSync(file) && !server.hasEnded) await setImmediate()
+      break
+    case 'time':
+      await workload.started()
+      break
+    case 'answer':
+      await workload.started()
+      await Promise.race([
+        workload.answered(workload.answers + kill.answers),
+        setTimeout(longestLoad, undefined, { ref: false }),
+      ])
+  }
+  if (kill.at !== 'answer') await setTimeout(kill.milliseconds)
+  server.kill()
 }

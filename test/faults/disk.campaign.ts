@@ -20,6 +20,8 @@ const kib = 8192
  */
 export const campaign: Campaign = {
   name: 'disk',
+  chance:
+    'The seed gives what each client sends and how much space there is; which request meets the end of it is up to the machine.',
   unit: 'faults',
   engines: ['sqlite'],
   seeds: 10,

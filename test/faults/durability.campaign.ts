@@ -25,6 +25,8 @@ const restartEvery = 15
  */
 export const campaign: Campaign = {
   name: 'durability',
+  chance:
+    'The seed gives what each client sends and how moments are drawn from the trace; the trace is another one each time. That of a violation is kept with its files.',
   unit: 'faults',
   engines: ['sqlite'],
   seeds: 20,

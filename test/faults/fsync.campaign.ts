@@ -22,6 +22,8 @@ const latestSync = 150
  */
 export const campaign: Campaign = {
   name: 'fsync',
+  chance:
+    'The seed gives what each client sends and which call fails; which requests that call serves is up to the machine.',
   unit: 'faults',
   engines: ['sqlite'],
   seeds: 40,

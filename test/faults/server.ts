@@ -58,6 +58,10 @@ export class Server {
     return this.#output
   }
 
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
   /** The port, once it listens. Null when it ended before. */
   async listening(): Promise<number | null> {
     const { promise, resolve } = Promise.withResolvers<number | null>()
@@ -92,7 +96,7 @@ export class Server {
 
   /** SIGKILL, at once. */
   kill(): void {
-    if (this.#pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.#pid !== undefined && !this.hasEnded) {
       try {
         process.kill(this.#pid, 'SIGKILL')
       } catch {
@@ -104,7 +108,7 @@ export class Server {
   }
 
   async stop(): Promise<Ended> {
-    if (this.#pid !== undefined && this.#child.exitCode === null) process.kill(this.#pid, 'SIGTERM')
+    if (this.#pid !== undefined && !this.hasEnded) process.kill(this.#pid, 'SIGTERM')
     return this.ended
   }
 }

@@ -12,7 +12,7 @@ const readEvery = 10
 export class Workload {
   readonly ledger: Acknowledged
   readonly #draws: OperationDraw[]
-  readonly #answered = new EventTarget()
+  readonly #events = new EventTarget()
   /** What reads between the writes showed and should not have. */
   readonly violations: string[] = []
   #answers = 0
@@ -31,9 +31,14 @@ export class Workload {
     return this.#answers
   }
 
+  /** Resolves when the next run begins. */
+  async started(): Promise<void> {
+    await once(this.#events, 'start')
+  }
+
   /** Resolves when there are so many answers in all. */
   async answered(count: number): Promise<void> {
-    while (this.#answers < count && !this.#stopping) await once(this.#answered, 'answer')
+    while (this.#answers < count && !this.#stopping) await once(this.#events, 'answer')
   }
 
   /**
@@ -43,6 +48,7 @@ export class Workload {
    */
   async run(port: number, most = Number.POSITIVE_INFINITY): Promise<number> {
     this.#stopping = false
+    this.#events.dispatchEvent(new Event('start'))
     const broken = await Promise.all(this.#draws.map((draw) => this.#client(draw, port, most)))
     this.#stop()
     return broken.filter(Boolean).length
@@ -72,7 +78,7 @@ export class Workload {
     const answer = await connection.send(operation)
     record(sent, answer)
     if (answer) this.#answers++
-    this.#answered.dispatchEvent(new Event('answer'))
+    this.#events.dispatchEvent(new Event('answer'))
     return answer
   }
 
@@ -86,7 +92,7 @@ export class Workload {
 
   #stop(): void {
     this.#stopping = true
-    this.#answered.dispatchEvent(new Event('answer'))
+    this.#events.dispatchEvent(new Event('answer'))
   }
 }
 

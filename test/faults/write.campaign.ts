@@ -22,6 +22,8 @@ const latestWrite = 1500
  */
 export const campaign: Campaign = {
   name: 'write',
+  chance:
+    'The seed gives what each client sends and which call fails; which requests that call serves is up to the machine.',
   unit: 'faults',
   engines: ['sqlite'],
   seeds: 40,

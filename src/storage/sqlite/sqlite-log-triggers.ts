@@ -81,13 +81,14 @@ function isLarge(side: 'OLD' | 'NEW', column: ColumnSpec): string {
   return `length(${side}.${quoted(column.name)}) > ${largestLoggedValue}`
 }
 
-/** A scalar that JSON holds without loss: 64-bit numbers as text, bytes as hex. */
+/** A scalar that JSON holds without loss, whatever SQLite writes it: 64-bit numbers as text, bytes as hex. */
 function scalarSql(side: 'OLD' | 'NEW', column: ColumnSpec): string {
   const name = `${side}.${quoted(column.name)}`
   const { type } = column
   if (type.type === 'bigint' || (type.type === 'decimal' && type.precision > 15)) return `CAST(${name} AS TEXT)`
-  if (type.type === 'bytes') return column.nullable ? `iif(${name} IS NULL, NULL, hex(${name}))` : `hex(${name})`
-  return name
+  // The JSON functions of SQLite before 3.43 write 15 digits of a double, of which 17 count.
+  const encoded = type.type === 'float' ? `printf('%!.20g', ${name})` : type.type === 'bytes' ? `hex(${name})` : name
+  return column.nullable && encoded !== name ? `iif(${name} IS NULL, NULL, ${encoded})` : encoded
 }
 
 function rowSql(columns: readonly ColumnSpec[], side: 'OLD' | 'NEW'): string {

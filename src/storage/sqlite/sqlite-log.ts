@@ -56,6 +56,8 @@ function asJson(type: ColumnType, value: unknown): unknown {
       return value === 1
     case 'decimal':
       return decimalText(BigInt(value as number | string), type.scale)
+    case 'float':
+      return Number(value)
     case 'json':
       return JSON.parse(value as string)
     case 'bytes':

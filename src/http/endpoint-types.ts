@@ -119,11 +119,13 @@ export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, A
   idempotency?: boolean
   summary?: string
   description?: string
-  /** Default: the first segment of the path. */
+  /** Default: the first segment of the path that is neither `api` nor a version. */
   tags?: readonly string[]
   /** The name of a generated client's function. Default: from method and path. */
   operationId?: string
   deprecated?: boolean
+  /** Whether the reference and the OpenAPI document show it. Default: yes. Pages and other files are no API. */
+  reference?: boolean
   /**
    * Runs after validation and before the transaction; may await anything, and reads only. What it returns is
    * `prepared` in `handle`.

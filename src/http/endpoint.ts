@@ -2,6 +2,7 @@ import type { Definition } from '../access/index.ts'
 import { MonoblocError } from '../errors.ts'
 import type { StandardSchemaV1 } from '../schema/index.ts'
 import type { EndpointOptions, Method, OutputOf, PathParams, Returns } from './endpoint-types.ts'
+import type { OperationDetails } from './openapi-details.ts'
 
 export type AnyEndpointOptions = EndpointOptions<
   any,
@@ -28,6 +29,8 @@ export interface Endpoint<Route extends string = string, P = any, Q = any, B = a
   readonly options: AnyEndpointOptions & { params?: P; query?: Q; body?: B; returns?: R }
   /** What it was defined with; undefined for one without models. */
   readonly definition?: Definition
+  /** What the OpenAPI document says of it beside what follows from its options. */
+  readonly openapi?: OperationDetails
 }
 
 /** The function that `define` gives: it knows the types of `db` (in `Tools`) and of the user. */

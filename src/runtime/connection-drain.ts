@@ -71,7 +71,7 @@ export class ConnectionDrain {
 
   #closeIdle(): void {
     this.#server.closeIdleConnections()
-    // Connections that never sent anything, as browsers open them in advance; Node does not count them as idle.
+    // Connections that never sent anything, as browsers open them in advance: not every Node counts them as idle.
     this.#destroy((socket) => socket.bytesRead === 0)
   }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { exerciseService } from '../../test/conformance/exercise-service.ts'
 import { service, services } from './service.ts'
@@ -13,6 +14,8 @@ function listener(name: string, events: string[] = []) {
       if (server) throw new Error('started twice')
       server = net.createServer().listen(0, '127.0.0.1')
       await once(server, 'listening')
+      await nextTurn()
+      await nextTurn()
       events.push(`${name} up`)
     },
     async stop() {
@@ -78,6 +81,20 @@ describe('services as one', () => {
     await all.start()
     await all.stop()
     expect(events).toEqual(['a up', 'b up', 'c up', 'c down', 'b down', 'a down'])
+  })
+  test('hear of a stop while one of them starts', async () => {
+    const events: string[] = []
+    const slow = service({
+      name: 'slow',
+      start: (signal) => once(signal, 'abort'),
+      stop() {},
+    })
+    const all = services('all', [listener('a', events), slow, listener('c', events)])
+    const failed = expect(all.start()).rejects.toMatchObject({ code: 'shutting_down' })
+    while (events.length === 0) await nextTurn()
+    await all.stop()
+    await failed
+    expect(events).toEqual(['a up', 'a down'])
   })
   test('take back what had started when one does not', async () => {
     const events: string[] = []

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from 'vitest'
 
 /** What every service must do: the shape of src/runtime's `Service`. */
@@ -30,13 +31,18 @@ export async function exerciseService({ service, isRunning }: ExercisedService):
   await service.stop()
   await running(false, 'a double stop')
 
-  const interrupted = service.start().then(
-    () => 'started',
-    (error) => error.code,
-  )
-  await service.stop()
-  await running(false, 'a stop while starting')
-  expect(['started', 'shutting_down']).toContain(await interrupted)
+  // Before it has begun, and at several moments while it starts.
+  for (let turns = 0; turns < 4; turns++) {
+    const interrupted = service.start().then(
+      () => 'started',
+      (error) => error.code,
+    )
+    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await service.stop()
+    await running(false, `a stop ${turns} turns after a start`)
+    expect(['started', 'shutting_down']).toContain(await interrupted)
+    await running(false, `a stop ${turns} turns after a start, when both have settled`)
+  }
 
   await service.start()
   const stopping = service.stop()

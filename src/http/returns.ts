@@ -6,11 +6,14 @@ import type { Returned, Returns } from './endpoint-types.ts'
 import { jsonType } from './media-type.ts'
 import { rowSchema } from './model-schema.ts'
 import type { ReplyState } from './reply.ts'
+import { listSchema } from './returns-list.ts'
 import { compileSerialiser, type Serialise } from './serialise.ts'
 
 /** What one status answers with. `model` is the one whose rows it is, `list` whether it is many of them. */
 export interface ReturnedShape {
   schema: JsonSchema | null
+  /** That of one, where it is a list. */
+  item: JsonSchema | null
   model: AnyModel | undefined
   list: boolean
 }
@@ -97,7 +100,8 @@ function openAnswer(value: unknown, reply: ReplyState | undefined): Answer {
     : { status, headers: reply!.fields!, body, tag: null }
 }
 
-function shapesOf(returns: Returns): Map<number, ReturnedShape> {
+/** @throws MonoblocError `definition_invalid` */
+export function shapesOf(returns: Returns): Map<number, ReturnedShape> {
   if (isReturned(returns)) return new Map([[returns === null ? 204 : 200, shapeOf(returns)]])
   const shapes = new Map<number, ReturnedShape>()
   for (const [status, returned] of Object.entries(returns)) {
@@ -118,11 +122,12 @@ function isReturned(returns: unknown): returns is Returned {
 }
 
 function shapeOf(returned: Returned): ReturnedShape {
-  if (returned === null) return { schema: null, model: undefined, list: false }
+  if (returned === null) return { schema: null, item: null, model: undefined, list: false }
   if (Array.isArray(returned)) {
     const one = shapeOf(returned[0])
-    return { ...one, schema: { type: 'array', items: one.schema }, list: true }
+    return { ...one, schema: listSchema(one.schema!), list: true }
   }
-  if (returned instanceof Model) return { schema: rowSchema(returned), model: returned, list: false }
-  return { schema: jsonSchemaOf(returned as StandardSchemaV1, 'output'), model: undefined, list: false }
+  const model = returned instanceof Model ? returned : undefined
+  const schema = model ? rowSchema(model) : jsonSchemaOf(returned as StandardSchemaV1, 'output')
+  return { schema, item: schema, model, list: false }
 }

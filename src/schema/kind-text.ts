@@ -78,8 +78,12 @@ export function checkLength(
   of: string,
   refuse: Refuse,
 ): void {
-  if (min !== undefined && length < min) refuse('too_small', `must have at least ${min} ${of}`)
-  if (max !== undefined && length > max) refuse('too_big', `must have at most ${max} ${of}`)
+  if (min !== undefined && length < min) refuse('too_small', `must have at least ${counted(min, of)}`)
+  if (max !== undefined && length > max) refuse('too_big', `must have at most ${counted(max, of)}`)
+}
+
+function counted(count: number, of: string): string {
+  return `${count} ${count === 1 ? of.replace(/s$/, '') : of}`
 }
 
 // By code point where the pattern can be read so, as lengths are counted, and as JSON Schema reads it.

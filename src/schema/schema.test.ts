@@ -298,7 +298,7 @@ test.each<[string, string, () => AnyModel[]]>([
     "can't be searched",
     () => [other({ s: t.text().writeOnly() }, { search: ['s'] })],
   ],
-  ['a default out of bounds', 'must have at most 1 characters', () => [other({ s: t.text().max(1).default('ab') })]],
+  ['a default out of bounds', 'must have at most 1 character', () => [other({ s: t.text().max(1).default('ab') })]],
   ['a default of another type', 'must be a whole number', () => [other({ n: t.integer().default('1' as never) })]],
   ['a null where none can be', 'must not be null', () => [other({ n: t.integer().default(null as never) })]],
   ['a default that is kept otherwise', 'must be written "1.00"', () => [other({ n: t.decimal(5, 2).default('1') })]],

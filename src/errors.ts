@@ -205,6 +205,11 @@ export const errorTable = {
     message: 'Something went wrong on our side.',
     remedy: 'A nested transaction is open: use the handle that it was given until it ends.',
   },
+  hook_loop: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'Hooks led to one another too often: a hook changes rows whose own hooks lead back to it.',
+  },
   transaction_read_only: {
     status: 500,
     message: 'Something went wrong on our side.',
@@ -253,7 +258,8 @@ export const errorTable = {
   app_not_found: {
     status: 500,
     message: 'There is no app to run.',
-    remedy: 'Name its file, such as `monobloc dev src/app.ts`, or say it in package.json as "monobloc": { "app": "src/app.ts" }.',
+    remedy:
+      'Name its file, such as `monobloc dev src/app.ts`, or say it in package.json as "monobloc": { "app": "src/app.ts" }.',
   },
   listen_refused: {
     status: 500,
@@ -335,7 +341,12 @@ export class MonoblocError extends Error {
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     const entry = errorTable[code]
-    const parts = [entry.message, options.subject && `(${options.subject})`, options.detail, entry.status >= 500 && entry.remedy]
+    const parts = [
+      entry.message,
+      options.subject && `(${options.subject})`,
+      options.detail,
+      entry.status >= 500 && entry.remedy,
+    ]
     super(parts.filter(Boolean).join(' '), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'MonoblocError'
     this.code = code

@@ -1,6 +1,6 @@
 import { MonoblocError } from '../errors.ts'
 import type { AnyModel, Field } from '../schema/index.ts'
-import { valueField } from '../schema/index.ts'
+import { fieldValidator, valueField } from '../schema/index.ts'
 import type { AnyRow, MaybePromise, Queries, Session, Storage } from '../storage/index.ts'
 import { bearerToken } from './bearer.ts'
 import type { TokenClaims, Tokens } from './token.ts'
@@ -21,9 +21,12 @@ const lookupDeadline = 5000
 export class Identity {
   readonly #options: IdentityOptions
   readonly #schemes: readonly string[]
+  readonly #isNumber: boolean
 
   constructor(options: IdentityOptions) {
     this.#options = options
+    const { kind } = valueField(options.user.fields.get(options.user.key[0]!) as Field)
+    this.#isNumber = kind === 'serial' || kind === 'integer'
     this.#schemes = (options.schemes ?? ['Bearer']).map((scheme) => scheme.toLowerCase())
   }
 
@@ -56,12 +59,22 @@ export class Identity {
     const key = (user as AnyRow)[model.key[0]!]
     if (key === undefined || key === null)
       throw new MonoblocError('definition_invalid', { subject: model.name, detail: `This is no row of ${model.name}.` })
-    return String(key)
+    return key instanceof Date ? key.toISOString() : String(key)
+  }
+
+  /** The key that `keyOf` wrote as text. */
+  #keyFrom(subject: string): unknown {
+    const { user } = this.#options
+    const result = fieldValidator(user.fields.get(user.key[0]!) as Field).safeParse(
+      this.#isNumber ? Number(subject) : subject,
+    )
+    return result.success ? result.data : undefined
   }
 
   #user({ subject }: TokenClaims): MaybePromise<AnyRow> {
     const { storage, queries, user } = this.#options
-    const key = valueField(user.fields.get(user.key[0]!) as Field).kind === 'id' ? subject : Number(subject)
+    const key = this.#keyFrom(subject)
+    if (key === undefined) return gone()
     const row = storage.read({ deadline: lookupDeadline }, (session) => queries.get(session, user, key))
     return row instanceof Promise ? row.then((found) => found ?? gone()) : (row ?? gone())
   }

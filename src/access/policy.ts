@@ -6,6 +6,7 @@ import {
   type Condition,
   everything,
   type Filter,
+  isPlainObject,
   nothing,
   parseFilter,
   type Row,
@@ -50,22 +51,28 @@ export class Policies {
   /** @throws MonoblocError `definition_invalid` when the model has a policy already, or a rule is not one */
   set(model: AnyModel, rules: AnyRules): void {
     if (this.#rules.has(model)) throw invalid(model, `${model.name} has two policies.`)
-    for (const key of Object.keys(rules)) {
-      if (key !== 'anyone' && !actions.includes(key as Action))
-        throw invalid(model, `A policy says anyone, ${actions.join(', ')}; not ${key}.`)
+    const { anyone, ...own } = rules
+    for (const [name, rule] of Object.entries(own)) {
+      if (!isAction(name)) throw invalid(model, `A policy says anyone, ${actions.join(', ')}; not ${name}.`)
+      if (typeof rule !== 'function') checkRule(model, name, rule)
     }
-    for (const key of Object.keys(rules.anyone ?? {})) {
-      if (!actions.includes(key as Action)) throw invalid(model, `anyone says ${actions.join(', ')}; not ${key}.`)
+    if (anyone !== undefined && !isPlainObject(anyone)) throw invalid(model, 'anyone is an object of rules.')
+    for (const [name, rule] of Object.entries(anyone ?? {})) {
+      if (!isAction(name)) throw invalid(model, `anyone says ${actions.join(', ')}; not ${name}.`)
+      checkRule(model, `anyone.${name}`, rule)
     }
     this.#rules.set(model, rules)
   }
 
-  /** Parses every rule that does not depend on a user, so that a wrong one shows at start. */
+  /** Reads every rule that does not depend on a user, so that a wrong one shows at start. */
   check(schema: Schema): void {
-    for (const model of this.#rules.keys()) {
+    for (const [model, rules] of this.#rules) {
       schema.relations(model)
-      const guard = this.guard(schema, null)
-      for (const action of actions) guard.rule(model, action)
+      for (const action of actions) {
+        this.#fixed(schema, model, `anyone ${action}`, rules.anyone?.[action])
+        const own = rules[action]
+        if (typeof own !== 'function') this.#fixed(schema, model, action, own)
+      }
     }
   }
 
@@ -110,17 +117,36 @@ export class Policies {
   }
 }
 
+function isAction(name: string): boolean {
+  return (actions as readonly string[]).includes(name)
+}
+
+/** Undefined grants nothing: a rule that was left out, or put together from parts that are not there. */
+function checkRule(model: AnyModel, name: string, rule: unknown): void {
+  if (rule === undefined || typeof rule === 'boolean' || isPlainObject(rule)) return
+  const given =
+    typeof rule === 'function' && name.startsWith('anyone') ? 'a function, but there is no user' : String(rule)
+  throw invalid(model, `The rule ${name} of ${model.name} is ${given}: it must be true, false or a filter.`)
+}
+
 function conditionOf(schema: Schema, model: AnyModel, rule: unknown): Condition {
   if (typeof rule === 'boolean') return rule ? everything : nothing
-  if (typeof rule !== 'object' || rule === null) {
+  if (!isPlainObject(rule)) {
     throw invalid(
       model,
       `A rule of the policy of ${model.name} gave ${String(rule)}: it must be true, false or a filter.`,
     )
   }
-  return parseFilter(schema, model, rule, { secret: true })
+  try {
+    return parseFilter(schema, model, rule, { secret: true })
+  } catch (cause) {
+    // What is wrong with a rule is no mistake of whoever asks.
+    if (!(cause instanceof MonoblocError) || cause.code !== 'invalid_filter') throw cause
+    const [first] = cause.violations
+    throw invalid(model, `A rule of the policy of ${model.name} at ${first?.path.join('.')} ${first?.message}.`, cause)
+  }
 }
 
-function invalid(model: AnyModel, detail: string): MonoblocError {
-  return new MonoblocError('definition_invalid', { subject: model.name, detail })
+function invalid(model: AnyModel, detail: string, cause?: unknown): MonoblocError {
+  return new MonoblocError('definition_invalid', { subject: model.name, detail, cause })
 }

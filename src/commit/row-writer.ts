@@ -1,11 +1,11 @@
 import { MonoblocError } from '../errors.ts'
-import type { Schema } from '../schema/index.ts'
-import { type AnyModel, type Condition, compileMatcher, type Field, reachOf } from '../schema/index.ts'
+import type { AnyModel, Condition, Schema } from '../schema/index.ts'
 import type { AnyRow, Queries, Session } from '../storage/index.ts'
-import type { Action, Guard } from './guard.ts'
+import type { Guard } from './guard.ts'
 import type { AnyHooks, Hooks } from './hooks.ts'
-import { both, missing, RowReader } from './rows.ts'
-import { validated } from './rows-input.ts'
+import { checkReferences } from './row-references.ts'
+import { both, givenKey, keyOf, missing, RowReader } from './rows.ts'
+import { checkComplete, revalidated, validated, type WriteKind } from './rows-input.ts'
 
 export interface Change {
   version?: number
@@ -16,11 +16,12 @@ const mostOneByOne = 10_000
 
 /**
  * Reads and writes of one unit of work, as somebody may make them. Each write checks what is given, asks the policy
- * about the row before and after, and runs the hooks; what any of them throws undoes that write.
+ * about the row before and after, and runs the hooks; what any of them throws undoes that write with all that its hooks
+ * did. What somebody may change must be something that they may read.
  */
 export class RowWriter extends RowReader {
   readonly #hooks: Hooks
-  /** The db that hooks get: this writer, as users see it. */
+  /** The db that hooks get: it acts as this writer does, inside the write that they belong to. */
   readonly #db: () => unknown
 
   constructor(
@@ -38,8 +39,7 @@ export class RowWriter extends RowReader {
 
   async insert(model: AnyModel, input: unknown): Promise<AnyRow> {
     const rule = this.may(model, 'create')
-    const values = validated(model, 'insert', input, this.guard !== undefined)
-    return this.#inserted(model, rule, values)
+    return this.#inserted(model, rule, validated(model, 'insert', input, this.guard !== undefined))
   }
 
   async insertMany(model: AnyModel, inputs: readonly unknown[]): Promise<AnyRow[]> {
@@ -47,12 +47,18 @@ export class RowWriter extends RowReader {
     const all = inputs.map((input, at) => validated(model, 'insert', input, this.guard !== undefined, [at]))
     const plain = !rule && !this.#has(model, 'beforeInsert', 'afterInsert')
     return this.session.savepoint(async () => {
-      if (plain) {
-        for (const values of all) await this.#checkReferences(model, values)
-        return this.queries.insertMany(this.session, model, all)
-      }
       const rows: AnyRow[] = []
-      for (const values of all) rows.push(await this.#inserted(model, rule, values))
+      if (!plain) {
+        for (const values of all) rows.push(await this.#inserted(model, rule, values))
+        return rows
+      }
+      for (const values of all) {
+        checkComplete(model, values)
+        await checkReferences(this, model, values)
+      }
+      for (const [at, row] of (await this.queries.insertMany(this.session, model, all)).entries()) {
+        rows.push(await this.#shown(model, row, all[at]!))
+      }
       return rows
     })
   }
@@ -60,54 +66,58 @@ export class RowWriter extends RowReader {
   async update(model: AnyModel, key: unknown, patch: unknown, options: Change = {}): Promise<AnyRow> {
     const rule = this.may(model, 'update')
     const values = validated(model, 'patch', patch, this.guard !== undefined)
-    return this.#updated(model, rule, key, values, options)
+    return this.#updated(model, rule, givenKey(model, key), values, options)
   }
 
   /** @returns how many rows were changed */
   async updateMany(model: AnyModel, filter: unknown, patch: unknown): Promise<number> {
     const rule = this.may(model, 'update')
     const values = validated(model, 'patch', patch, this.guard !== undefined)
-    const where = both(rule, this.condition(model, filter))
-    if (!rule && !this.#has(model, 'beforeUpdate', 'afterUpdate')) {
-      await this.#checkReferences(model, values)
-      return this.queries.updateMany(this.session, model, where, values)
+    const where = both(this.#reach(model, rule), this.condition(model, filter))
+    if (rule || this.#has(model, 'beforeUpdate', 'afterUpdate')) {
+      return this.#oneByOne(model, where, (key) => this.#updated(model, rule, key, values, {}))
     }
-    return this.#oneByOne(model, where, (key) => this.#updated(model, rule, key, values, {}))
+    await checkReferences(this, model, values)
+    return this.queries.updateMany(this.session, model, where, values)
   }
 
   async delete(model: AnyModel, key: unknown, options: Change = {}): Promise<AnyRow> {
-    return this.#deleted(model, this.may(model, 'delete'), key, options)
+    return this.#deleted(model, this.may(model, 'delete'), givenKey(model, key), options)
   }
 
   /** @returns how many rows were deleted */
   async deleteMany(model: AnyModel, filter: unknown): Promise<number> {
     const rule = this.may(model, 'delete')
-    const where = both(rule, this.condition(model, filter))
+    const where = both(this.#reach(model, rule), this.condition(model, filter))
     if (!this.#has(model, 'beforeDelete', 'afterDelete')) return this.queries.deleteMany(this.session, model, where)
     return this.#oneByOne(model, where, (key) => this.#deleted(model, rule, key, {}))
   }
 
-  /** Find, then insert or update: in a serializable transaction nobody comes between. */
+  /**
+   * Find, then insert or update: in a serializable transaction nobody comes between. A row that may not be read is not
+   * found; the insert then says that its values are taken, as any other would.
+   */
   async upsert(
     model: AnyModel,
-    options: { match: readonly string[]; insert: AnyRow; update?: AnyRow },
+    options: { match: readonly string[]; insert: unknown; update?: unknown },
   ): Promise<AnyRow> {
-    if (options.match.length === 0)
-      throw new MonoblocError('definition_invalid', { subject: model.name, detail: 'upsert needs fields to match.' })
-    const where = Object.fromEntries(options.match.map((name) => [name, options.insert[name]]))
-    const found = await this.queries.first(this.session, model, { where: this.condition(model, where) })
-    if (!found) return this.insert(model, options.insert)
-    return options.update ? this.update(model, keyOf(model, found), options.update) : found
+    const { match, insert, update } = options
+    this.#checkMatch(model, match)
+    const values = validated(model, 'insert', insert, this.guard !== undefined)
+    const found = await this.#matched(model, match, values)
+    if (!found) return this.#inserted(model, this.may(model, 'create'), values)
+    return update === undefined ? found : this.update(model, keyOf(model, found), update)
   }
 
   async #inserted(model: AnyModel, rule: Condition | undefined, given: AnyRow): Promise<AnyRow> {
-    let values = given
-    for (const hook of this.#hooks.of(model, 'beforeInsert')) {
-      values = ((await hook({ db: this.#db(), input: values })) as AnyRow | undefined) ?? values
-    }
-    if (values !== given) values = validated(model, 'insert', values, false)
-    await this.#checkReferences(model, values)
-    return this.#guarded(model, rule, 'create', 'afterInsert', () => this.queries.insert(this.session, model, values))
+    return this.#whole(model, rule, ['beforeInsert', 'afterInsert'], async () => {
+      const values = await this.#before(model, 'insert', given, {})
+      checkComplete(model, values)
+      await checkReferences(this, model, ownOf(given, values))
+      const row = await this.queries.insert(this.session, model, values)
+      await this.#after(model, rule, 'afterInsert', row)
+      return this.#shown(model, row, given)
+    })
   }
 
   async #updated(
@@ -117,88 +127,101 @@ export class RowWriter extends RowReader {
     given: AnyRow,
     options: Change,
   ): Promise<AnyRow> {
-    let values = given
-    for (const hook of this.#hooks.of(model, 'beforeUpdate')) {
-      values = ((await hook({ db: this.#db(), key, patch: values })) as AnyRow | undefined) ?? values
-    }
-    if (values !== given) values = validated(model, 'patch', values, false)
-    await this.#checkReferences(model, values)
-    const restrict = rule && { restrict: () => rule }
-    return this.#guarded(model, rule, 'update', 'afterUpdate', async () => {
-      const row = await this.queries.update(this.session, model, key, values, { ...options, ...restrict })
-      return row ?? (await this.#refused(model, rule, key))
+    return this.#whole(model, rule, ['beforeUpdate', 'afterUpdate'], async () => {
+      const values = await this.#before(model, 'patch', given, { key })
+      await checkReferences(this, model, ownOf(given, values))
+      const reach = this.#reach(model, rule)
+      const row =
+        (await this.queries.update(this.session, model, key, values, { ...options, restrict: () => reach })) ??
+        (await this.#refused(model, key))
+      await this.#after(model, rule, 'afterUpdate', row)
+      return this.#shown(model, row, given)
     })
   }
 
   async #deleted(model: AnyModel, rule: Condition | undefined, key: unknown, options: Change): Promise<AnyRow> {
-    for (const hook of this.#hooks.of(model, 'beforeDelete')) await hook({ db: this.#db(), key })
-    const restrict = rule && { restrict: () => rule }
-    const row =
-      (await this.queries.delete(this.session, model, key, { ...options, ...restrict })) ??
-      (await this.#refused(model, rule, key))
-    for (const hook of this.#hooks.of(model, 'afterDelete')) await hook({ db: this.#db(), row })
-    return row
-  }
-
-  /** Writes one row and holds what came of it to the rule; refused or failed, it is as if it had not been. */
-  async #guarded(
-    model: AnyModel,
-    rule: Condition | undefined,
-    action: Action,
-    after: keyof AnyHooks,
-    write: () => AnyRow | Promise<AnyRow>,
-  ): Promise<AnyRow> {
-    const hooks = this.#hooks.of(model, after)
-    if (!rule && hooks.length === 0) return write()
-    return this.session.savepoint(async () => {
-      const row = await write()
-      if (rule && !(await this.#satisfies(model, rule, row))) {
-        throw new MonoblocError('forbidden', {
-          subject: model.name,
-          detail: `The policy of ${model.name} does not grant to ${action} a row like this.`,
-        })
-      }
-      for (const hook of hooks) await hook({ db: this.#db(), row })
+    return this.#whole(model, undefined, ['beforeDelete', 'afterDelete'], async () => {
+      for (const hook of this.#hooks.of(model, 'beforeDelete')) await hook({ db: this.#db(), key })
+      const reach = this.#reach(model, rule)
+      const row =
+        (await this.queries.delete(this.session, model, key, { ...options, restrict: () => reach })) ??
+        (await this.#refused(model, key))
+      for (const hook of this.#hooks.of(model, 'afterDelete')) await hook({ db: this.#db(), row })
       return row
     })
   }
 
-  async #satisfies(model: AnyModel, rule: Condition, row: AnyRow): Promise<boolean> {
-    if (isOwnFields(model, rule)) return compileMatcher(rule)(row)
-    return (
-      (await this.queries.get(this.session, model, keyOf(model, row), { where: rule, fields: [...model.key] })) !==
-      undefined
+  /** A write of several steps is undone as a whole; one of a single statement needs no savepoint for that. */
+  #whole<T>(
+    model: AnyModel,
+    rule: Condition | undefined,
+    hooks: (keyof AnyHooks)[],
+    write: () => Promise<T>,
+  ): Promise<T> {
+    return rule || this.#has(model, ...hooks) ? this.session.savepoint(write) : write()
+  }
+
+  /** Hooks get a copy each, so that changing it changes nothing that has been checked. */
+  async #before(model: AnyModel, kind: WriteKind, given: AnyRow, context: object): Promise<AnyRow> {
+    const hooks = this.#hooks.of(model, kind === 'insert' ? 'beforeInsert' : 'beforeUpdate')
+    let values = given
+    for (const hook of hooks) {
+      const copy = { ...values }
+      const input = kind === 'insert' ? { input: copy } : { patch: copy }
+      const made = (await hook({ ...context, ...input, db: this.#db() })) as AnyRow | undefined
+      if (made !== undefined && made !== null) values = revalidated(model, kind, values, made)
+    }
+    return values
+  }
+
+  /** Holds what came of a write to the rule, then lets the hooks see it. */
+  async #after(model: AnyModel, rule: Condition | undefined, name: 'afterInsert' | 'afterUpdate', row: AnyRow) {
+    if (rule && !(await this.meets(model, rule, row))) {
+      throw this.denied(model, `The policy of ${model.name} does not grant to write a row like this.`)
+    }
+    for (const hook of this.#hooks.of(model, name)) await hook({ db: this.#db(), row })
+  }
+
+  /** The rows that may be changed: those of the rule that may be read, too. */
+  #reach(model: AnyModel, rule: Condition | undefined): Condition | undefined {
+    const readable = this.may(model, 'read')
+    return rule ? both(readable, rule) : readable
+  }
+
+  /** What was written may be out of the writer's sight: what is told of it then is its key and what they gave. */
+  async #shown(model: AnyModel, row: AnyRow, given: AnyRow): Promise<AnyRow> {
+    const readable = this.guard?.rule(model, 'read')
+    if (!readable || (await this.meets(model, readable, row))) return row
+    return Object.fromEntries(
+      Object.entries(row).filter(([name]) => model.key.includes(name) || given[name] !== undefined),
     )
   }
 
   /** A row that could not be changed: one that may be seen is forbidden, any other is not there. */
-  async #refused(model: AnyModel, rule: Condition | undefined, key: unknown): Promise<never> {
-    const readable = rule && this.guard?.rule(model, 'read')
-    const hidden = readable?.kind === 'constant' && !readable.value
-    if (rule && !hidden && (await this.isVisible(model, key)))
-      throw new MonoblocError('forbidden', { subject: model.name })
+  async #refused(model: AnyModel, key: unknown): Promise<never> {
+    if (this.guard && (await this.isVisible(model, key))) {
+      throw this.denied(model, `The policy of ${model.name} does not grant to change this row.`)
+    }
     return missing(model)
   }
 
-  /** A reference to a row that may not be seen is answered like one to a row that does not exist. */
-  async #checkReferences(model: AnyModel, values: AnyRow): Promise<void> {
-    if (!this.guard) return
-    for (const [name, value] of Object.entries(values)) {
-      const field = (model.fields as Map<string, Field>).get(name)
-      if (value === undefined || value === null || (field?.kind !== 'ref' && field?.kind !== 'manyToMany')) continue
-      const target = field.options.target as AnyModel
-      const rule = this.guard.rule(target, 'read')
-      if (rule.kind === 'constant' && rule.value) continue
-      for (const key of field.kind === 'ref' ? [value] : linkedBy(value as LinkChange)) {
-        const hidden = rule.kind === 'constant' || !(await this.isVisible(target, key))
-        if (hidden) {
-          throw new MonoblocError('reference_not_found', {
-            subject: model.name,
-            violations: [{ path: [name], code: 'reference_not_found', message: `refers to no ${target.name}` }],
-          })
-        }
-      }
-    }
+  #checkMatch(model: AnyModel, match: readonly string[]): void {
+    const same = (fields: readonly string[]) =>
+      fields.length === match.length && fields.every((field) => match.includes(field))
+    const table = this.schema.tables.find((one) => one.model === model)!
+    if (same(table.key) || table.indexes.some(({ unique, where, fields }) => unique && !where && same(fields))) return
+    throw new MonoblocError('definition_invalid', {
+      subject: model.name,
+      detail: `upsert can't match ${model.name} by ${match.join(', ') || 'nothing'}: that is no key and no unique constraint.`,
+    })
+  }
+
+  async #matched(model: AnyModel, match: readonly string[], values: AnyRow): Promise<AnyRow | undefined> {
+    const readable = this.guard?.rule(model, 'read')
+    // Nulls are all different to a unique constraint.
+    if (match.some((name) => values[name] === undefined || values[name] === null)) return undefined
+    const same = this.condition(model, Object.fromEntries(match.map((name) => [name, values[name]])))
+    return this.queries.first(this.session, model, { where: both(readable, same) })
   }
 
   async #oneByOne(model: AnyModel, where: Condition, change: (key: unknown) => Promise<unknown>): Promise<number> {
@@ -223,24 +246,8 @@ export class RowWriter extends RowReader {
   }
 }
 
-type LinkChange = readonly unknown[] | { add?: readonly unknown[] }
-
-function linkedBy(change: LinkChange): readonly unknown[] {
-  return 'add' in change ? (change.add ?? []) : Array.isArray(change) ? change : []
-}
-
-/** What identifies a row. */
-export function keyOf(model: AnyModel, row: AnyRow): unknown {
-  return model.key.length === 1
-    ? row[model.key[0]!]
-    : Object.fromEntries(model.key.map((name: string) => [name, row[name]]))
-}
-
-/** The row as it was returned says it all: no other rows, no write-only fields. */
-function isOwnFields(model: AnyModel, condition: Condition): boolean {
-  const { columns, tables } = reachOf(condition)
-  return (
-    tables.size === 0 &&
-    [...columns].every((name) => !(model.fields as Map<string, Field>).get(name)?.options.writeOnly)
-  )
+/** What was given and is still there: hooks may refer to rows that their user can't see. */
+function ownOf(given: AnyRow, values: AnyRow): AnyRow {
+  if (values === given) return given
+  return Object.fromEntries(Object.entries(given).filter(([name, value]) => values[name] === value))
 }

@@ -1,5 +1,14 @@
 import { MonoblocError } from '../errors.ts'
-import { type AnyModel, allOf, type Condition, type Field, parseFilter, type Schema } from '../schema/index.ts'
+import {
+  type AnyModel,
+  allOf,
+  type Condition,
+  compileMatcher,
+  type Field,
+  parseFilter,
+  reachOf,
+  type Schema,
+} from '../schema/index.ts'
 import {
   type AggregateQuery,
   type AnyRow,
@@ -16,6 +25,7 @@ import {
   type Session,
 } from '../storage/index.ts'
 import type { Action, Guard } from './guard.ts'
+import { checkAsked, checkNames } from './rows-asked.ts'
 
 /** As the query layer takes it, but with filters as users write them. */
 export type Asked<Q> = Omit<Q, 'where' | 'restrict'> & { where?: unknown }
@@ -44,14 +54,14 @@ export class RowReader {
   get(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<AnyRow> {
     const found = isFilter(model, key)
       ? this.queries.first(this.session, model, this.#asked(model, { ...options, where: key }))
-      : this.queries.get(this.session, model, key, this.#asked(model, options))
+      : this.queries.get(this.session, model, givenKey(model, key), this.#asked(model, options))
     return chain(found, (row) => row ?? missing(model))
   }
 
   /** The row as one JSON document. */
   getJson(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<string> {
     return chain(
-      this.queries.getJson(this.session, model, key, this.#asked(model, options)),
+      this.queries.getJson(this.session, model, givenKey(model, key), this.#asked(model, options)),
       (json) => json ?? missing(model),
     )
   }
@@ -73,8 +83,9 @@ export class RowReader {
   }
 
   aggregate(model: AnyModel, options: Asked<AggregateQuery>): MaybePromise<AnyRow[]> {
-    for (const names of [options.by, options.sum, options.avg, options.min, options.max])
-      this.#refuseSecrets(model, names)
+    for (const option of ['by', 'sum', 'avg', 'min', 'max'] as const) {
+      checkNames(model, option, options[option] ?? [], this.guard !== undefined)
+    }
     return this.queries.aggregate(this.session, model, this.#asked(model, options))
   }
 
@@ -88,14 +99,16 @@ export class RowReader {
 
   /** Whether a row with this key is there to be read. */
   async isVisible(model: AnyModel, key: unknown): Promise<boolean> {
-    const where = this.may(model, 'read')
-    const row = await this.queries.get(
-      this.session,
-      model,
-      key,
-      where ? { where, fields: [...model.key] } : { fields: [...model.key] },
-    )
-    return row !== undefined
+    const where = this.guard?.rule(model, 'read')
+    if (where?.kind === 'constant' && !where.value) return false
+    return (await this.queries.get(this.session, model, key, { where, fields: [...model.key] })) !== undefined
+  }
+
+  /** Whether a row of this unit of work, as a write returned it, meets a condition. */
+  async meets(model: AnyModel, condition: Condition, row: AnyRow): Promise<boolean> {
+    if (isOwnFields(model, condition)) return compileMatcher(condition)(row)
+    const query = { where: condition, fields: [...model.key] }
+    return (await this.queries.get(this.session, model, keyOf(model, row), query)) !== undefined
   }
 
   /**
@@ -107,10 +120,12 @@ export class RowReader {
     const rule = this.guard?.rule(model, action)
     if (rule?.kind !== 'constant') return rule
     if (rule.value) return undefined
-    throw new MonoblocError(this.guard?.anonymous ? 'unauthenticated' : 'forbidden', {
-      subject: model.name,
-      detail: `The policy of ${model.name} grants nobody here to ${action}.`,
-    })
+    throw this.denied(model, `The policy of ${model.name} grants nobody here to ${action}.`)
+  }
+
+  /** What somebody who is known may not do; for others, an identity might grant it. */
+  denied(model: AnyModel, detail: string): MonoblocError {
+    return new MonoblocError(this.guard?.anonymous ? 'unauthenticated' : 'forbidden', { subject: model.name, detail })
   }
 
   /** @throws MonoblocError `invalid_filter`, `undefined_in_filter` */
@@ -120,28 +135,43 @@ export class RowReader {
 
   #asked<Q extends GetQuery>(model: AnyModel, options: Asked<Q>): Q {
     const rule = this.may(model, 'read')
-    this.#refuseSecrets(model, (options as GetQuery).fields)
+    checkAsked(this.schema, model, options, this.guard !== undefined)
     if (!rule && !this.#restrict && options.where === undefined) return options as unknown as Q
     const where = options.where === undefined ? rule : both(rule, this.condition(model, options.where))
     return { ...options, where, restrict: this.#restrict } as unknown as Q
   }
-
-  #refuseSecrets(model: AnyModel, names: readonly string[] | undefined): void {
-    if (!this.guard || !names) return
-    for (const name of names) {
-      if ((model.fields as Map<string, Field>).get(name)?.options.writeOnly) {
-        throw new MonoblocError('forbidden', {
-          subject: model.name,
-          detail: `${model.name}.${name} is write-only: only the system may ask for it.`,
-        })
-      }
-    }
-  }
 }
 
-// A composite key is an object too, and as a filter it means the same.
-function isFilter(model: AnyModel, key: unknown): boolean {
-  return typeof key === 'object' && key !== null && model.key.length === 1
+/** An object that is no composite key: the key of such a model is one, with exactly its fields. */
+function isFilter(model: AnyModel, key: unknown): key is object {
+  if (typeof key !== 'object' || key === null || key instanceof Date) return false
+  const names = Object.keys(key)
+  return names.length !== model.key.length || names.some((name) => !model.key.includes(name)) || model.key.length === 1
+}
+
+/** @throws MonoblocError `undefined_in_filter`: a missing key is a mistake, not a row that is missing */
+export function givenKey(model: AnyModel, key: unknown): unknown {
+  if (key !== undefined && key !== null) return key
+  throw new MonoblocError('undefined_in_filter', {
+    subject: model.name,
+    detail: `A row of ${model.name} was named by ${key}.`,
+  })
+}
+
+/** What identifies a row. */
+export function keyOf(model: AnyModel, row: AnyRow): unknown {
+  return model.key.length === 1
+    ? row[model.key[0]!]
+    : Object.fromEntries(model.key.map((name: string) => [name, row[name]]))
+}
+
+/** The row as it was returned says it all: no other rows, no write-only fields. */
+function isOwnFields(model: AnyModel, condition: Condition): boolean {
+  const { columns, tables } = reachOf(condition)
+  return (
+    tables.size === 0 &&
+    [...columns].every((name) => !(model.fields as Map<string, Field>).get(name)?.options.writeOnly)
+  )
 }
 
 export function both(one: Condition | undefined, other: Condition): Condition {

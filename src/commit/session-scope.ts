@@ -1,0 +1,122 @@
+import type { Kysely } from 'kysely'
+import { MonoblocError } from '../errors.ts'
+import type { Schema } from '../schema/index.ts'
+import type { MaybePromise, Queries, Session, WriteOptions } from '../storage/index.ts'
+import { type DbScope, ScopedDb } from './db.ts'
+import type { Guard } from './guard.ts'
+import type { Hooks } from './hooks.ts'
+import { RowWriter } from './row-writer.ts'
+import type { RowReader } from './rows.ts'
+import { Turns } from './turns.ts'
+
+export interface ScopeOptions {
+  queries: Queries
+  schema: Schema
+  hooks: Hooks
+  /** What a user (null: nobody) may do. */
+  guardFor: (user: object | null) => Guard
+}
+
+/**
+ * A level of transactions: `open`; `busy` while one inside it is open; `ended` when it is over. The outermost is ended
+ * by the engine, which ends its session.
+ */
+interface Level {
+  state: 'open' | 'busy' | 'ended'
+}
+
+interface Place {
+  session: Session
+  /** Who acts: the system when undefined. */
+  guard: Guard | undefined
+  /** What the log is told of this transaction; undefined in a read. */
+  noted: WriteOptions | undefined
+  level: Level
+  /** Writes of one place run one after another, however they are called: each may be several steps. */
+  turns: Turns
+  /** How many hooks this place is inside of. */
+  depth: number
+}
+
+// Hooks that change rows with hooks are 2 or 3 deep. What is deeper goes round, and would until the deadline.
+const deepestHook = 16
+
+export const systemNote = ' as system'
+
+/** One unit of work's own session, as somebody may use it. */
+export class SessionScope implements DbScope {
+  readonly #options: ScopeOptions
+  readonly #place: Place
+  #rows: RowWriter | undefined
+
+  constructor(options: ScopeOptions, place: Pick<Place, 'session' | 'guard' | 'noted'> & Partial<Place>) {
+    this.#options = options
+    this.#place = { level: { state: 'open' }, turns: new Turns(), depth: 0, ...place }
+  }
+
+  read<T>(work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
+    return work(this.#open())
+  }
+
+  write<T>(work: (rows: RowWriter) => MaybePromise<T>): MaybePromise<T> {
+    if (!this.#place.session.writable) throw new MonoblocError('transaction_read_only')
+    this.#open()
+    return this.#place.turns.take(() => work(this.#open()))
+  }
+
+  async nested<T>(work: (scope: DbScope) => Promise<T>): Promise<T> {
+    const { session, level, turns } = this.#place
+    this.#open()
+    return turns.take(async () => {
+      const inner: Level = { state: 'open' }
+      level.state = 'busy'
+      try {
+        return await session.savepoint(() =>
+          work(new SessionScope(this.#options, { ...this.#place, level: inner, turns: new Turns() })),
+        )
+      } finally {
+        inner.state = 'ended'
+        level.state = 'open'
+      }
+    })
+  }
+
+  as(user: object | undefined): DbScope {
+    const { noted } = this.#place
+    if (!user) noteSystem(noted)
+    return new SessionScope(this.#options, { ...this.#place, guard: user && this.#options.guardFor(user) })
+  }
+
+  sql(): Kysely<any> {
+    if (this.#place.guard) {
+      throw new MonoblocError('forbidden', {
+        detail: 'SQL knows no policies: say db.asSystem().sql where that is meant.',
+      })
+    }
+    this.#open()
+    return this.#options.queries.kyselyFor(this.#place.session)
+  }
+
+  #open(): RowWriter {
+    const { level, session, guard } = this.#place
+    if (level.state === 'ended') throw new MonoblocError('transaction_ended')
+    if (level.state === 'busy') throw new MonoblocError('transaction_busy')
+    if (!this.#rows) {
+      const { queries, schema, hooks } = this.#options
+      this.#rows = new RowWriter(session, queries, schema, guard, hooks, () => this.#insideHook())
+    }
+    return this.#rows
+  }
+
+  // A hook runs inside a write that has its turn: its own writes take turns among themselves.
+  #insideHook(): ScopedDb {
+    const depth = this.#place.depth + 1
+    if (depth > deepestHook) throw new MonoblocError('hook_loop')
+    return new ScopedDb(new SessionScope(this.#options, { ...this.#place, turns: new Turns(), depth }))
+  }
+}
+
+/** Lets the log say that a user's transaction acted as the system. */
+export function noteSystem(noted: WriteOptions | undefined): void {
+  if (noted?.actor && !noted.actor.endsWith(systemNote)) noted.actor += systemNote
+}

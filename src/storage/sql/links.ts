@@ -52,8 +52,8 @@ export class LinkWriter {
   /** Changes the links of a row, touching none that stays. @throws MonoblocError `reference_not_found` */
   change(session: Session, plan: ModelPlan, row: AnyRow, links: readonly LinkChange[]): MaybePromise<void> {
     return each(links, ({ link, keys }) => {
-      if ('add' in keys || 'remove' in keys) return this.#addAndRemove(session, plan, row, link, keys)
-      return this.#replace(session, plan, row, link, keys as readonly unknown[])
+      if (isList(keys)) return this.#replace(session, plan, row, link, keys)
+      return this.#addAndRemove(session, plan, row, link, keys)
     })
   }
 
@@ -150,4 +150,8 @@ export class LinkWriter {
       ),
     }
   }
+}
+
+function isList(keys: LinkChange['keys']): keys is readonly unknown[] {
+  return Array.isArray(keys)
 }

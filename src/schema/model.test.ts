@@ -132,7 +132,8 @@ test('what the system sets, and what does not exist, is unknown to an input', ()
 })
 
 test('an input that is no object is refused as a whole', () => {
-  for (const input of [null, undefined, [], 'a', 1]) expect(codes(Book.patch(), input)).toEqual([': invalid_type'])
+  for (const input of [null, [], 'a', 1]) expect(codes(Book.patch(), input)).toEqual([': invalid_type'])
+  expect(codes(Book.patch(), undefined)).toEqual([': required'])
 })
 
 test('a patch takes any of the fields, each valid, and links that come and go', () => {

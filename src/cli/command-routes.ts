@@ -21,6 +21,15 @@ is started and no database is opened. With --json: an array of { method, path, a
 
 const columns = ['method', 'path', 'access', 'transaction', 'source'] as const
 
+// What fits a screen beside the address.
+const mostShown = 25
+
+/** The first routes, for the start of `monobloc dev`. */
+export function shortRouteTable(routes: readonly RouteInfo[], colour: boolean): string {
+  const more = routes.length > mostShown ? `… and ${routes.length - mostShown} more: monobloc routes\n` : ''
+  return routeTable(routes.slice(0, mostShown), colour) + more
+}
+
 /** Routes in columns, with a head. */
 export function routeTable(routes: readonly RouteInfo[], colour: boolean): string {
   const paint = painter(colour)

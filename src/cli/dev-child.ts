@@ -4,12 +4,13 @@ import { flushCompileCache, registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { exitCodeOf, programs, startFailure, wantsColour } from '../runtime/index.ts'
 import { loadApp } from './app-load.ts'
+import { shortRouteTable } from './command-routes.ts'
 
 export type ChildMessage =
   | { type: 'loaded'; files: string[] }
   | { type: 'listening'; url: string; port: number; askedFor: number }
 
-const [file, folder] = process.argv.slice(2) as [string, string]
+const [file, folder, run] = process.argv.slice(2) as [string, string, 'first' | 'again']
 const loaded = new Set<string>()
 
 registerHooks({
@@ -30,11 +31,15 @@ async function stop(): Promise<void> {
 process.on('message', (message) => message === 'stop' && process.exit(0))
 process.on('disconnect', () => void stop())
 
+// A restart is told by the parent, in a line.
+programs().quiet = run === 'again'
+
 try {
   const { app, listens } = await loadApp(file, folder, process.env.NODE_ENV === 'test' ? 'test' : 'development')
   tell({ type: 'loaded', files: [...loaded] })
   if (!listens) await app.listen()
   const { url, port, askedFor } = app.address!
+  if (run === 'first') process.stdout.write(`${shortRouteTable(app.routes(), wantsColour())}\n`)
   tell({ type: 'listening', url, port, askedFor })
   // Written at exit otherwise, which a kill would skip.
   flushCompileCache()

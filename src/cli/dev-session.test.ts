@@ -32,12 +32,18 @@ describe('monobloc dev', () => {
     await change('app.ts', appSource(says('2')), again)
     expect(await get(`${url}/said`)).toBe(2)
   })
+  test('says where it is and what it serves once, and each restart in a line', async () => {
+    const { child, change } = dev({ 'app.ts': appSource(hello) })
+    await child.says(/is ready at[\s\S]*method {2}path {4}access[\s\S]*GET {5}\/hello {2}anyone/)
+    await change('app.ts', `${appSource(hello)}\n// changed`, again)
+    expect(child.text.match(/is ready at|method {2}path/g)).toHaveLength(2)
+  })
   test('shows a crash, waits for a change, and serves again', async () => {
     const { child, change, get } = dev({ 'app.ts': appSource(hello) })
     const url = await child.url()
     const broken = `${appSource(hello)}\nthrow new Error('broken by hand')`
     await change('app.ts', broken, /broken by hand[\s\S]*ended \(exit code 1\); waiting for a change/)
-    await change('app.ts', appSource(hello), /is ready at/)
+    await change('app.ts', appSource(hello), again)
     expect(await get(`${url}/hello`)).toEqual({ hello: 'world' })
   })
   test('starts with an app that is broken', async () => {
@@ -50,7 +56,7 @@ describe('monobloc dev', () => {
     const { child, change } = dev({ 'app.ts': appSource(throwing) })
     await fetch(`${await child.url()}/throw`)
     await child.says(/while serving[\s\S]*ended \(exit code 1\); waiting for a change/)
-    await change('app.ts', appSource(hello), /is ready at/)
+    await change('app.ts', appSource(hello), again)
   })
   test('watches folders that appear, what the app imports from elsewhere, and .env', async () => {
     const elsewhere = folderWith({ 'words.ts': `export const word = 'one'` })

@@ -34,6 +34,7 @@ export class DevSession {
   #child: ChildProcess | undefined
   #restarting = false
   #ending = false
+  #served = false
   #changedAt: number | undefined
 
   constructor(options: DevOptions) {
@@ -65,7 +66,8 @@ export class DevSession {
   #start(): void {
     const { file, terminal } = this.#options
     const entry = new URL('./dev-child.ts', import.meta.url)
-    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(entry), file, terminal.folder], {
+    const args = [fileURLToPath(entry), file, terminal.folder, this.#served ? 'again' : 'first']
+    const child = spawn(process.execPath, [...process.execArgv, ...args], {
       env: this.#environment,
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
@@ -97,8 +99,11 @@ export class DevSession {
     }
     // Any free port the first time, the same one from then on.
     if (message.askedFor === 0) this.#environment.PORT = String(message.port)
-    if (this.#changedAt === undefined) return
-    this.#say('dim', `serving again at ${message.url}/ after ${Math.round(performance.now() - this.#changedAt)} ms`)
+    if (this.#served) {
+      const took = this.#changedAt === undefined ? '' : ` after ${Math.round(performance.now() - this.#changedAt)} ms`
+      this.#say('dim', `serving again at ${message.url}/${took}`)
+    }
+    this.#served = true
     this.#changedAt = undefined
   }
 

@@ -11,12 +11,14 @@ const programsKey = Symbol.for('monobloc.programs')
 export interface Programs {
   /** Set by commands that look at an app without running it: `listen` then starts nothing. */
   inspecting: boolean
+  /** Set by commands that say themselves where the app is. */
+  quiet: boolean
   apps: Backend[]
 }
 
 export function programs(): Programs {
   const shared = globalThis as { [programsKey]?: Programs }
-  return (shared[programsKey] ??= { inspecting: false, apps: [] })
+  return (shared[programsKey] ??= { inspecting: false, quiet: false, apps: [] })
 }
 
 /** `Backend.listen`: starts as the program that this process is. */
@@ -25,7 +27,7 @@ export async function runProgram(
   options: StartOptions,
   current: () => AppRun | undefined,
 ): Promise<Listening> {
-  const { inspecting, apps } = programs()
+  const { inspecting, quiet, apps } = programs()
   apps.push(app)
   if (inspecting) return { url: '', host: '', port: 0, askedFor: 0, stop: async () => {} }
   if (process.env.NODE_ENV === 'test') return app.start(options)
@@ -34,7 +36,7 @@ export async function runProgram(
     const listening = await app.start(options)
     const { config, log } = current()!
     guardProcess({ log, stop: () => app.stop(), limit: config.drain + closingTime })
-    announce(app.name, current()!)
+    if (!quiet) announce(app.name, current()!)
     return listening
   } catch (error) {
     process.stderr.write(startFailure(error, wantsColour(process.stderr)))

@@ -1,10 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { IndexSpec, Schema, TableSpec } from '../../schema/index.ts'
-import { indexedFieldSql } from '../sql/filter-sql-inline.ts'
 import type { SchemaChange } from '../storage.ts'
 import { type ActualTable, normalised } from './sqlite-catalog.ts'
-import { sqliteDialect } from './sqlite-dialect.ts'
-import { createIndexSql, ownFilterSql, quoted } from './sqlite-table.ts'
+import { createIndexSql, indexedExpression, ownFilterSql, quoted } from './sqlite-table.ts'
 
 /** Indexes of the models. A unique one is safe where no two rows are equal by it. */
 export function compareIndexes(
@@ -64,7 +62,7 @@ function hasDuplicates(
   if (added.length > 0 && constant) return false
   if (added.length > 0)
     return db.prepare(`select count(*) as n from (select 1 from ${quoted(table.name)} limit 2)`).get()!.n === 2
-  const fields = index.fields.map((field) => indexedFieldSql(sqliteDialect, field))
+  const fields = index.fields.map(indexedExpression)
   const conditions = fields.map((field) => `${field} is not null`)
   if (index.where) conditions.push(`(${ownFilterSql(schema, table, index.where)})`)
   const sql = `select 1 from ${quoted(table.name)} where ${conditions.join(' and ')} group by ${fields.join(', ')} having count(*) > 1 limit 1`

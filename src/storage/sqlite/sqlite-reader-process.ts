@@ -27,7 +27,7 @@ export class ReaderProcess {
 
   /** @param onGone when the process has ended by itself */
   constructor(file: string, cacheKib: number, onGone: (process: ReaderProcess) => void) {
-    this.#child = fork(readerFile, [file, String(cacheKib)], {
+    this.#child = fork(readerFile, [file, String(cacheKib), String(process.pid)], {
       // Structured cloning: bytes, bigints and large texts go over as they are.
       serialization: 'advanced',
       // Nothing of what the parent was started with (a debugger's port, a test runner's loader) is for this one.
@@ -43,6 +43,10 @@ export class ReaderProcess {
     this.#child.on('error', (error) => gone(`A reader process failed: ${error.message}.`))
     this.#child.on('exit', (code, signal) => gone(`A reader process ended by itself (${signal ?? code}).`))
     this.rest()
+  }
+
+  get pid(): number {
+    return this.#child.pid!
   }
 
   begin(): void {

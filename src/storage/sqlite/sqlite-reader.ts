@@ -14,7 +14,7 @@ import { maxRawRows } from './sqlite-write-session.ts'
 const statements = new Map<string, Statement>()
 const keptStatements = 256
 
-const [file, cacheKib] = process.argv.slice(2) as [string, string]
+const [file, cacheKib, parent] = process.argv.slice(2) as [string, string, string]
 let connection: SqliteConnection | undefined
 let folds = false
 
@@ -93,7 +93,11 @@ process.on('SIGTERM', () => {})
 
 // While a statement runs this thread hears nothing, not even that its parent was killed: another one watches for that.
 const watch = `
-  const parent = process.ppid
-  setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 1000)
+  const { workerData } = require('node:worker_threads')
+  setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL') }, 1000)
 `
-new Worker(watch, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 } }).unref()
+new Worker(watch, {
+  eval: true,
+  workerData: Number(parent),
+  resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 },
+}).unref()

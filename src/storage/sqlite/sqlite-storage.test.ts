@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, describe, expect, test } from 'vitest'
+import { model, Schema, t } from '../../schema/index.ts'
+import type { SqliteOptions } from './sqlite-options.ts'
+import { createSqliteStorage } from './sqlite-storage.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean()
+})
+
+const schema = new Schema([model('thing', { id: t.serial(), text: t.text().nullable() })])
+const insert = { sql: 'insert into thing (text) values (?)', reach: 'bounded' } as const
+const count = { sql: 'select count(*) from thing', reach: 'bounded' } as const
+const ample = { deadline: 30_000 }
+
+function newFile(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'monobloc-sqlite-'))
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  return path.join(folder, 'test.db')
+}
+
+async function open(options: Partial<SqliteOptions> = {}) {
+  const file = options.file ?? newFile()
+  const storage = createSqliteStorage({ ...options, file })
+  cleanups.push(() => storage.close())
+  await storage.open()
+  await storage.apply(schema, await storage.compare(schema))
+  return { file, storage }
+}
+
+describe('opening', () => {
+  test('a database in memory is refused, because each connection would have its own', () => {
+    for (const file of [':memory:', '']) {
+      expect(() => createSqliteStorage({ file })).toThrow(expect.objectContaining({ code: 'configuration_invalid' }))
+    }
+  })
+
+  test('makes the folder, and may happen twice', async () => {
+    const { storage } = await open({ file: path.join(path.dirname(newFile()), 'a', 'b', 'test.db') })
+    await storage.open()
+    expect(await storage.position()).toBe(0)
+  })
+
+  test('a file that is no database is refused', async () => {
+    const file = newFile()
+    writeFileSync(file, 'this is a text file, and a long one at that: a header has a hundred bytes'.repeat(10))
+    await expect(createSqliteStorage({ file }).open()).rejects.toMatchObject({ code: 'database_corrupt' })
+  })
+
+  test('a database of a newer format is refused', async () => {
+    const { file, storage } = await open()
+    await storage.close()
+    const db = new DatabaseSync(file)
+    db.exec("update monobloc_meta set value = '2' where name = 'format'")
+    db.close()
+    await expect(createSqliteStorage({ file }).open()).rejects.toMatchObject({
+      code: 'configuration_invalid',
+      message: expect.stringContaining('format 2'),
+    })
+  })
+
+  test('waits for who holds the lock just now, up to a time', async () => {
+    const file = newFile()
+    const holder = new DatabaseSync(file)
+    cleanups.push(() => holder.close())
+    holder.exec('pragma journal_mode = wal; begin immediate')
+    await expect(createSqliteStorage({ file, openMillis: 20 }).open()).rejects.toMatchObject({ code: 'database_busy' })
+    const opening = open({ file })
+    holder.exec('commit')
+    expect(await (await opening).storage.position()).toBe(0)
+  })
+})
+
+describe('several storages on one file', () => {
+  test('write by turns, and their positions are dense', async () => {
+    const { file, storage } = await open()
+    const { storage: other } = await open({ file })
+    const one = async (from: typeof storage) => {
+      for (let n = 0; n < 50; n++) await from.write(ample, (session) => session.run(insert, ['x']))
+    }
+    await Promise.all([one(storage), one(other)])
+    expect(await storage.read(ample, (session) => session.value(count, []))).toBe(100)
+    const log = await other.tail(0, 1_000)
+    expect(log.map(({ position }) => position)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1))
+    expect(log.every(({ outside }) => !outside)).toBe(true)
+  })
+})
+
+describe('the WAL', () => {
+  test('is moved into the database as it grows', async () => {
+    const { file, storage } = await open()
+    const page = 'x'.repeat(4_000)
+    for (let n = 0; n < 30; n++) {
+      await storage.write(ample, (session) => {
+        for (let row = 0; row < 100; row++) session.run(insert, [page])
+      })
+      // The move comes after the answers have left.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    // 3,000 rows of a page: about 12 MB went through the WAL, which begins anew each time it has been moved.
+    expect(statSync(file).size).toBeGreaterThan(8_000_000)
+    expect(statSync(`${file}-wal`).size).toBeLessThan(8_000_000)
+  })
+
+  test('that a snapshot holds is reported, and beyond the limit the snapshot is ended', async () => {
+    const reports: { bytes: number; overLimit: boolean }[] = []
+    const { storage } = await open({
+      walAlarmBytes: 4_000_000,
+      walLimitBytes: 12_000_000,
+      onWal: (report) => reports.push(report),
+    })
+    const held = Promise.withResolvers<void>()
+    const holder = (async () =>
+      storage.read(ample, async (session) => {
+        await session.value(count, [])
+        held.resolve()
+        await new Promise(() => {})
+      }))()
+    const ended = holder.then(
+      () => 'no error',
+      (error) => error.code,
+    )
+    await held.promise
+    const page = 'x'.repeat(4_000)
+    let answered: string | undefined
+    ended.then((code) => {
+      answered = code
+    })
+    while (answered === undefined) {
+      await storage.write(ample, (session) => {
+        for (let row = 0; row < 100; row++) session.run(insert, [page])
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(answered).toBe('deadline_exceeded')
+    expect(reports[0]).toMatchObject({ overLimit: false })
+    expect(reports[0]!.bytes).toBeGreaterThanOrEqual(4_000_000)
+    expect(reports.at(-1)!.overLimit).toBe(true)
+  })
+})
+
+describe('a statement that is judged by its plan', () => {
+  const sql = 'select * from thing where text = ? order by text limit 5'
+
+  test('is reported in development when it reads a whole table', async () => {
+    const reports: unknown[] = []
+    const { storage } = await open({ mode: 'development', onScan: (report) => reports.push(report) })
+    const statement = { sql, reach: 'plan' } as const
+    for (let n = 0; n < 2; n++) await storage.read(ample, (session) => session.all(statement, ['x']))
+    expect(reports).toEqual([{ table: 'thing', sql, suggestion: "model('thing', …, { indexes: [['text']] })" }])
+  })
+
+  test('is not reported in production', async () => {
+    const reports: unknown[] = []
+    const { storage } = await open({ onScan: (report) => reports.push(report) })
+    await storage.read(ample, (session) => session.all({ sql, reach: 'plan' }, ['x']))
+    expect(reports).toEqual([])
+  })
+
+  test.each([
+    [2_000, 1],
+    [2_001, 2],
+  ])('runs here over %i rows of a table without an index, beyond in a reader process', async (rows, expected) => {
+    const { storage } = await open()
+    await storage.write(ample, (session) => {
+      for (let row = 0; row < rows; row++) session.run(insert, ['x'])
+    })
+    let runs = 0
+    const found = await storage.read(ample, async (session) => {
+      runs++
+      return (await session.all({ sql, reach: 'plan' }, ['x'])).length
+    })
+    expect([found, runs]).toEqual([5, expected])
+  })
+})
+
+test('a write that a reader process would have to do is refused there too', async () => {
+  const { storage } = await open()
+  const read = async (sql: string) => storage.read(ample, (session) => session.raw(sql, []))
+  await expect(read("insert into thing (text) values ('x')")).rejects.toMatchObject({ code: 'transaction_read_only' })
+  await expect(read('attach ":memory:" as other')).rejects.toMatchObject({ code: 'statement_refused' })
+})

@@ -32,10 +32,8 @@ export interface LoopBlocked {
 export const loopBlocked: Diagnostic<LoopBlocked> = diagnostic(
   'loop.blocked',
   'warn',
-  ({ work, blockedMs, cpuMs, inFlight }) => {
-    const how = cpuMs < blockedMs / 2 ? 'waiting in a synchronous call, or without a processor' : 'computing'
-    return `${work ?? describe(inFlight)} blocked the event loop for ${blockedMs} ms, ${how}; nothing else was served`
-  },
+  ({ work, blockedMs, inFlight }) =>
+    `${work ?? describe(inFlight)} blocked the event loop for ${blockedMs} ms: nothing else was served in that time`,
 )
 
 export interface LoopDelay {

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MonoblocError } from '../errors.ts'
 import { type Config, type ConfigOptions, loadConfig } from './config.ts'
@@ -180,6 +182,17 @@ describe('the secret', () => {
     expect(statSync(kept()).mode & 0o777).toBe(0o600)
     expect(load({}, { keepSecret: true }).secret.value).toBe(one.secret.value)
     expect(load({ MONOBLOC_SECRET: secret }, { keepSecret: true }).secret.value).toBe(secret)
+  })
+  test('is made once by processes that start together', async () => {
+    const config = new URL('./config.ts', import.meta.url).href
+    const program = `import { loadConfig } from '${config}'
+      console.log(loadConfig({ environment: {}, options: { keepSecret: true } }).secret.value)`
+    const runs = Array.from({ length: 4 }, () =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { cwd: folder }),
+    )
+    const secrets = (await Promise.all(runs)).map(({ stdout }) => stdout.trim())
+    expect(new Set(secrets)).toEqual(new Set([readFileSync(kept(), 'utf8')]))
+    expect(readdirSync(path.join(folder, 'data'))).toEqual(['secret'])
   })
   test('that was kept is refused when others can read it or it is no secret', () => {
     load({}, { keepSecret: true })

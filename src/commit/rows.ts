@@ -26,6 +26,7 @@ import {
 } from '../storage/index.ts'
 import type { Action, Guard } from './guard.ts'
 import { checkAsked, checkNames } from './rows-asked.ts'
+import { WireFilter } from './wire-filter.ts'
 
 /** As the query layer takes it, but with filters as users write them. */
 export type Asked<Q> = Omit<Q, 'where' | 'restrict'> & { where?: unknown }
@@ -128,8 +129,9 @@ export class RowReader {
     return new MonoblocError(this.guard?.anonymous ? 'unauthenticated' : 'forbidden', { subject: model.name, detail })
   }
 
-  /** @throws MonoblocError `invalid_filter`, `undefined_in_filter` */
+  /** @throws MonoblocError `invalid_filter`, `invalid_query`, `undefined_in_filter` */
   condition(model: AnyModel, filter: unknown): Condition {
+    if (filter instanceof WireFilter) return filter.condition(this.schema, model, this.#restrict)
     return parseFilter(this.schema, model, filter, this.#restrict ? { restrict: this.#restrict } : { secret: true })
   }
 

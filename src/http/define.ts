@@ -2,6 +2,7 @@ import { Definition, type PolicyRules } from '../access/index.ts'
 import type { Db, ModelHooks } from '../commit/index.ts'
 import type { AnyModel, Models, Row } from '../schema/index.ts'
 import { createEndpoint, type EndpointFunction } from './endpoint.ts'
+import { createResource, type Resource, type ResourceOptions } from './resource.ts'
 
 /** What handlers are given beside the request. */
 export interface HandlerTools<Ms, U> {
@@ -22,6 +23,8 @@ export interface Defined<Ms extends Models, U> {
   /** What runs before and after each write of a model. */
   hook<M extends Ms[keyof Ms]>(model: M, hooks: ModelHooks<Ms, M, U>): void
   endpoint: EndpointFunction<HandlerTools<Ms, U>, UserRow<U>>
+  /** Serves a model over HTTP, as far as its policy grants: list, read, create, replace, patch, delete. */
+  resource<M extends Ms[keyof Ms]>(model: M, options: ResourceOptions<Ms, M>): Resource
 }
 
 /** Null in an app without a user model, where nobody is ever identified. */
@@ -42,6 +45,7 @@ export function define<const Ms extends Models, U extends AnyModel = never>(opti
   return {
     policy: (model, rules) => definition.policy(model, rules),
     hook: (model, hooks) => definition.hook(model, hooks),
+    resource: (model, options) => createResource(definition, model, options),
     endpoint: ((route: never, endpoint: never) => ({ ...typed(route, endpoint), definition })) as never,
   }
 }

@@ -31,6 +31,8 @@ export interface Endpoint<Route extends string = string, P = any, Q = any, B = a
   readonly definition?: Definition
   /** What the OpenAPI document says of it beside what follows from its options. */
   readonly openapi?: OperationDetails
+  /** The model of the resource that it is part of. */
+  readonly resource?: string
 }
 
 /** The function that `define` gives: it knows the types of `db` (in `Tools`) and of the user. */

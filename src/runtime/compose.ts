@@ -3,6 +3,7 @@ import { createHttpServer, type Endpoint, type HttpHost } from '../http/index.ts
 import type { RunContext } from './app-run.ts'
 import type { BackendOptions, RouteInfo } from './backend-types.ts'
 import type { ComposedData } from './compose-data.ts'
+import { describeServed } from './described.ts'
 import { nameBlockers } from './name-blockers.ts'
 import { probes } from './probes.ts'
 import { definitionOf, flatServed } from './served.ts'
@@ -18,6 +19,7 @@ export interface Composed {
   data: ComposedData | undefined
   /** Ends what HTTP holds when the last connection is gone. */
   close(): Promise<void>
+  /** Where people look: what it is, and its path. */
   links: [string, string][]
 }
 
@@ -29,23 +31,24 @@ export interface Composed {
 export async function compose(context: RunContext): Promise<Composed> {
   const { options, config, log, diagnostics, monitor } = context
   const endpoints = flatServed(options.serve)
-  if (config.mode === 'development' && !endpoints.some(isHome))
-    endpoints.push(startPage(options.name ?? 'app', endpoints))
   const definition = definitionOf(endpoints)
+  const { reference, links } = describeServed(options, endpoints, definition, config.bodyLimit)
+  if (config.mode === 'development' && !endpoints.some(isHome))
+    endpoints.push(startPage(options.name ?? 'app', endpoints, links))
   const data = definition && (await import('./compose-data.ts')).composeData(context, definition)
   const http = createHttpServer({
-    routes: [...endpoints.map((endpoint) => nameBlockers(endpoint, monitor)), ...probes(context)],
+    routes: [...endpoints.map((endpoint) => nameBlockers(endpoint, monitor)), ...probes(context), ...reference],
     host: data?.host ?? withoutData,
     options: {
       log,
       diagnostics,
       errors: options.errors,
       development: config.mode === 'development',
-      limits: { body: config.bodyLimit },
+      limits: { ...options.limits, body: config.bodyLimit },
     },
   })
   await http.fastify.ready()
-  return { server: http.fastify.server, services: data?.services ?? [], data, close: () => http.close(), links: [] }
+  return { server: http.fastify.server, services: data?.services ?? [], data, close: () => http.close(), links }
 }
 
 const withoutData: HttpHost<null> = {
@@ -63,12 +66,17 @@ export function listRoutes({ serve }: BackendOptions): RouteInfo[] {
     (endpoint): RouteInfo => ({
       method: endpoint.method,
       path: endpoint.path,
-      access: !endpoint.definition?.user || endpoint.options.anyone ? 'anyone' : endpoint.definition.user.name,
+      access: accessOf(endpoint),
       transaction: transactionOf(endpoint),
-      source: 'endpoint',
+      source: endpoint.resource === undefined ? 'endpoint' : `resource ${endpoint.resource}`,
     }),
   )
   return routes.sort((a, b) => (a.path === b.path ? 0 : a.path < b.path ? -1 : 1))
+}
+
+function accessOf({ definition, resource, options }: Endpoint): string {
+  if (resource !== undefined) return 'policy'
+  return definition?.user && !options.anyone ? definition.user.name : 'anyone'
 }
 
 function transactionOf({ method, definition, options }: Endpoint): RouteInfo['transaction'] {

@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { ScopedDb, WireFilter } from '../commit/index.ts'
+import { MonoblocError } from '../errors.ts'
+import type { StandardSchemaV1 } from '../schema/index.ts'
+import { chain, type JsonPage, type MaybePromise } from '../storage/index.ts'
+import { JsonText } from './answer.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Reply } from './endpoint-types.ts'
+import { filterParameters, type ResourceEndpoint } from './resource-details.ts'
+import { keyFromPath, keyPath } from './resource-key.ts'
+import { type Askable, type ListQuery, readListQuery, readRowQuery } from './resource-query.ts'
+
+interface ReadContext {
+  db: unknown
+  params: Record<string, string>
+  query: Record<string, string | string[]>
+  body: z.output<typeof queryBody>
+  reply: Reply
+}
+
+/** `GET /articles`: a page of rows as a JSON array, the next one in `Link`. */
+export function listEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
+  return make(`GET ${at}`, {
+    summary: `List ${askable.model.name} rows`,
+    operation: 'list',
+    returns: [askable.model],
+    openapi: {
+      parameters: [...filterParameters(askable), 'If-None-Match'],
+      headers: { 200: ['ETag', 'Link'] },
+      errors: ['invalid_query', 'invalid_cursor', 'forbidden'],
+    },
+    handle({ db, query, reply }: ReadContext) {
+      const asked = readListQuery(askable, query)
+      return chain(page(db, askable, asked), ({ json, next }) => {
+        if (next !== null) reply.header('link', linkTo(at, query, next))
+        return new JsonText(json)
+      })
+    },
+  })
+}
+
+// What `WireFilter` and `readListQuery` check is only passed through here.
+const queryBody = z.strictObject({
+  where: z.record(z.string(), z.unknown()).optional(),
+  sort: z.union([z.string(), z.array(z.string()).max(10)]).optional(),
+  limit: z.int().optional(),
+  after: z.string().optional(),
+  fields: z.array(z.string()).max(100).optional(),
+  include: z.array(z.string()).max(20).optional(),
+  search: z.string().optional(),
+})
+
+/** `QUERY /articles` (RFC 10008): the same with a filter as JSON, of any length and with `and`, `or`, `not`. */
+export function queryEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
+  return make(`QUERY ${at}`, {
+    summary: `Query ${askable.model.name} rows by a filter in JSON`,
+    operation: 'query',
+    body: queryBody as StandardSchemaV1,
+    returns: [askable.model],
+    openapi: {
+      headers: { 200: ['ETag', 'Link'] },
+      errors: ['invalid_query', 'invalid_filter', 'invalid_cursor', 'forbidden'],
+    },
+    handle({ db, body, query, reply }: ReadContext) {
+      const name = Object.keys(query)[0]
+      if (name !== undefined) throw unknownParameter(name)
+      const asked = readListQuery(askable, asParameters(body))
+      if (body.where) asked.where = new WireFilter(body.where)
+      return chain(page(db, askable, asked), ({ json, next }) => {
+        // A page of a QUERY has no address; whoever asks again sends the cursor with the same body.
+        if (next !== null) reply.header('link', `<${at}?after=${next}>; rel="next"`)
+        return new JsonText(json)
+      })
+    },
+  })
+}
+
+/** `GET /articles/:id`. */
+export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
+  const { model } = askable
+  return make(`GET ${at}${keyPath(model)}`, {
+    summary: `Read one ${model.name}`,
+    operation: 'read',
+    returns: model,
+    openapi: {
+      parameters: [
+        'If-None-Match',
+        ...filterParameters(askable).filter(({ name }) => name === 'fields' || name === 'include'),
+      ],
+      headers: { 200: ['ETag'] },
+      errors: ['invalid_query', 'forbidden'],
+    },
+    handle({ db, params, query }: ReadContext): MaybePromise<JsonText> {
+      const key = keyFromPath(model, params)
+      const shape = query === undefined || isEmpty(query) ? undefined : readRowQuery(askable, query)
+      return chain(
+        ScopedDb.read(db, (rows) => rows.getJson(model, key, shape)),
+        (text) => new JsonText(text),
+      )
+    },
+  })
+}
+
+function page(db: unknown, { model }: Askable, asked: ListQuery): MaybePromise<JsonPage> {
+  return ScopedDb.read(db, (rows) => rows.findJson(model, asked))
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false
+  return true
+}
+
+function asParameters({ where: _, ...body }: z.output<typeof queryBody>): Record<string, string | string[]> {
+  const given = Object.entries(body).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]))
+}
+
+function linkTo(at: string, query: Record<string, string | string[]>, next: string): string {
+  const parameters = new URLSearchParams()
+  for (const name in query) {
+    if (name === 'after') continue
+    for (const value of [query[name]!].flat()) parameters.append(name, value)
+  }
+  parameters.append('after', next)
+  return `<${at}?${parameters}>; rel="next"`
+}
+
+function unknownParameter(name: string): MonoblocError {
+  const violation = { path: ['query', name], code: 'unknown_parameter', message: 'a QUERY says everything in its body' }
+  return new MonoblocError('invalid_query', { violations: [violation] })
+}

@@ -1,0 +1,104 @@
+import type { Definition } from '../access/index.ts'
+import { MonoblocError } from '../errors.ts'
+import type { AnyModel, Relations, Schema } from '../schema/index.ts'
+import { type Endpoint, createEndpoint as endpointFunction } from './endpoint.ts'
+import { capitalised, type ResourceEndpoint } from './resource-details.ts'
+import type { Askable } from './resource-query.ts'
+import { listEndpoint, queryEndpoint, readEndpoint } from './resource-read.ts'
+import { batchEndpoint, createEndpoint, deleteEndpoint, patchEndpoint, replaceEndpoint } from './resource-write.ts'
+
+/** `list` is GET and QUERY of the collection, `create` POST of one and of a batch, `update` PUT and PATCH. */
+export type ResourceAction = 'list' | 'read' | 'create' | 'update' | 'delete'
+
+const allActions: readonly ResourceAction[] = ['list', 'read', 'create', 'update', 'delete']
+
+type RelationPath<Ms, M> = (keyof Relations<Ms, M> & string) | `${keyof Relations<Ms, M> & string}.${string}`
+
+export interface ResourceOptions<Ms, M> {
+  /** The path of the collection: `/articles`. A row is at `/articles/:id`. */
+  at: `/${string}`
+  /** Default: all of them. What they are granted is the policy's to say. */
+  actions?: readonly ResourceAction[]
+  /** Relations that clients may include, with dots for those of related rows. Default: none. */
+  include?: readonly RelationPath<Ms, M>[]
+  /** Rows of a page. Default: 20, and 100 at most. */
+  limit?: { default?: number; max?: number }
+  /** PUT, PATCH and DELETE must say `If-Match`, else 428. Default: they may. */
+  requireMatch?: boolean
+  /** Default: the first segment of the path. */
+  tags?: readonly string[]
+}
+
+/** A model over HTTP: REST endpoints whose rules are the model's policy. */
+export interface Resource {
+  readonly kind: 'resource'
+  readonly model: AnyModel
+  readonly endpoints: readonly Endpoint[]
+}
+
+/** @throws MonoblocError `definition_invalid` */
+export function createResource(definition: Definition, model: AnyModel, options: ResourceOptions<any, any>): Resource {
+  const { at, actions = allActions, requireMatch = false } = options
+  const askable = askableOf(definition.schema, model, options)
+  const make = endpointMaker(definition, model, options)
+  const makers: Record<ResourceAction, () => Endpoint[]> = {
+    list: () => [listEndpoint(make, askable, at), queryEndpoint(make, askable, at)],
+    read: () => [readEndpoint(make, askable, at)],
+    create: () => [createEndpoint(make, model, at), batchEndpoint(make, model, at)],
+    update: () => [replaceEndpoint(make, model, at, requireMatch), patchEndpoint(make, model, at, requireMatch)],
+    delete: () => [deleteEndpoint(make, model, at, requireMatch)],
+  }
+  for (const action of actions) {
+    if (!allActions.includes(action)) throw invalid(model, `"${action}" is no action: ${allActions.join(', ')}.`)
+  }
+  return { kind: 'resource', model, endpoints: actions.flatMap((action) => makers[action]()) }
+}
+
+function askableOf(schema: Schema, model: AnyModel, { at, limit, include = [] }: ResourceOptions<any, any>): Askable {
+  if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(at)) throw invalid(model, `at: "${at}" is no path such as /articles.`)
+  const limits = {
+    default: limit?.default ?? Math.min(20, limit?.max ?? 20),
+    max: limit?.max ?? Math.max(100, limit?.default ?? 100),
+  }
+  // 1,000: beyond that a page is a dump, and one answer holds the process for milliseconds.
+  const inBounds = [limits.default, limits.max].every((rows) => Number.isInteger(rows) && rows >= 1 && rows <= 1000)
+  if (!inBounds || limits.default > limits.max)
+    throw invalid(model, 'limit: default and max are whole numbers from 1 to 1,000.')
+  for (const path of include) checkInclude(schema, model, path)
+  return { schema, model, limits, include }
+}
+
+function checkInclude(schema: Schema, model: AnyModel, path: string): void {
+  let from = model
+  for (const name of path.split('.')) {
+    const relation = schema.relation(from, name)
+    if (!relation) throw invalid(model, `include: ${from.name} leads to no "${name}".`)
+    from = relation.to
+  }
+}
+
+function endpointMaker(
+  definition: Definition,
+  model: AnyModel,
+  { tags, at }: ResourceOptions<any, any>,
+): ResourceEndpoint {
+  const endpoint = endpointFunction<any, any>()
+  return (route, { operation, openapi, accepts, ...options }) => {
+    const made = endpoint(
+      route as 'GET /',
+      {
+        // Whether an identity is needed, too, is the policy's to say.
+        anyone: true,
+        tags: tags ?? [at.split('/')[1]],
+        operationId: operation + capitalised(model),
+        ...options,
+      } as never,
+    )
+    const errors = definition.user ? (['unauthenticated', ...(openapi.errors ?? [])] as const) : openapi.errors
+    return { ...made, definition, openapi: { ...openapi, errors }, resource: model.name, ...(accepts && { accepts }) }
+  }
+}
+
+function invalid(model: AnyModel, detail: string): MonoblocError {
+  return new MonoblocError('definition_invalid', { subject: model.name, detail: `resource(${model.name}): ${detail}` })
+}

@@ -1,5 +1,3 @@
-import { MonoblocError } from '../errors.ts'
-
 /** How a process of ours ends, after sysexits.h where it has a word for it. */
 export const exitCodes = {
   ok: 0,
@@ -28,7 +26,8 @@ const byCode: Record<string, number> = {
   database_full: exitCodes.unavailable,
 }
 
-/** The exit code of a process that could not start. */
+/** The exit code of a process that could not start. By the error's code: the app may have loaded another copy of this package. */
 export function exitCodeOf(error: unknown): number {
-  return (error instanceof MonoblocError && byCode[error.code]) || exitCodes.failure
+  const { name, code = '' } = (error ?? {}) as { name?: string; code?: string }
+  return (name === 'MonoblocError' && byCode[code]) || exitCodes.failure
 }

@@ -34,8 +34,9 @@ const writeDeadline = 10_000
  * Idempotency keys.
  *
  * In a transaction: nothing -> `done`, with the effects, or nothing at all after a crash.
- * Outside one: nothing -> `started` (its own commit) -> `done` (its own commit). A crash in between leaves `started`,
- * which another process answers with `outcome_unknown` until it is resolved or expires.
+ * Outside one: nothing -> `started` (its own commit) -> `done` (its own commit), or nothing again when the handler
+ * refused (4xx). A crash or another error in between leaves `started`, which is answered with `outcome_unknown` until it
+ * is resolved or expires.
  * A duplicate in this process waits for the one under way before it looks.
  */
 export class Idempotency {
@@ -111,6 +112,13 @@ export class Idempotency {
 
   async finish(request: IdempotentRequest, answer: StoredAnswer): Promise<void> {
     await this.#storage.write({ deadline: writeDeadline }, (session) => this.remember(session, request, answer))
+  }
+
+  /** Lets the request of a key that was begun run again: it refused before it did anything. */
+  async forget({ scope, key }: IdempotentRequest): Promise<void> {
+    await this.#storage.write({ deadline: writeDeadline }, async (session) => {
+      await this.#queries.delete(session, IdempotencyRecord, { scope, key })
+    })
   }
 
   /**

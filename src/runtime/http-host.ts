@@ -46,7 +46,11 @@ export function createHttpHost({ units, idempotency, identity }: HttpHostOptions
     try {
       const stored = await idempotency.begin(request)
       if (stored) return asAnswer(stored)
-      const answer = await work({ db })
+      const answer = await Promise.try(work, { db }).catch(async (error: unknown) => {
+        // A refusal is an outcome: the request may be sent again once it is put right.
+        if (error instanceof MonoblocError && error.status < 500) await idempotency.forget(request)
+        throw error
+      })
       await idempotency.finish(request, asStored(answer))
       return answer
     } finally {

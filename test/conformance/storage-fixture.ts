@@ -20,6 +20,8 @@ export interface OpenOptions {
   readerProcesses?: number
   /** How many reads may wait. */
   maxWaitingReads?: number
+  /** Milliseconds that closing waits for reads under way. */
+  closeMillis?: number
   clock?: { now(): number }
 }
 

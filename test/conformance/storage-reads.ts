@@ -179,20 +179,27 @@ export function exerciseReads(open: OpenStorage): void {
 
     test('starts over even when its work swallows every error', async () => {
       const { storage } = await open()
-      let runs = 0
+      const runs: unknown[][] = []
       const result = await storage.read({ deadline: ample }, async (session) => {
-        runs++
         const attempts: unknown[] = []
-        for (let n = 0; n < 2; n++) {
+        runs.push(attempts)
+        const attempt = async (ask: () => unknown) => {
           try {
-            attempts.push((await session.raw('select 7 as n', [])).rows[0]!.n)
+            attempts.push(await ask())
           } catch {
             attempts.push('swallowed')
           }
         }
+        await attempt(() => session.value(sql('select 7'), []))
+        await attempt(async () => (await session.raw('select 8 as n', [])).rows[0]!.n)
+        await attempt(() => session.value(sql('select 9'), []))
         return attempts
       })
-      expect([runs, result]).toEqual([2, [7, 7]])
+      expect(runs).toEqual([
+        [7, 'swallowed', 'swallowed'],
+        [7, 8, 9],
+      ])
+      expect(result).toBe(runs[1])
     })
 
     test('starts there the next time, by its label', async () => {

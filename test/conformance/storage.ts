@@ -3,7 +3,8 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { codeOf, insertPerson, names, type OpenStorage, schema, write } from './storage-fixture.ts'
+import type { Session } from '../../src/storage/index.ts'
+import { ample, codeOf, gate, insertPerson, names, type OpenStorage, schema, sql, write } from './storage-fixture.ts'
 import { exerciseLog } from './storage-log.ts'
 import { exerciseRaw } from './storage-raw.ts'
 import { exerciseReads } from './storage-reads.ts'
@@ -57,13 +58,13 @@ export function exerciseStorage(
     })
 
     describe('closing', () => {
-      test('gives up what waits and what is asked later, and may happen twice', async () => {
-        const { storage, reopen } = await open()
+      test('gives up writes that wait and reads that do not end, and may happen twice', async () => {
+        const { storage, reopen } = await open({ closeMillis: 20 })
         const waiting = codeOf(write(storage, (session) => insertPerson(session, 1)))
         const reading = codeOf(
           (async () =>
-            storage.read({ deadline: 60_000 }, async (session) => {
-              await session.value({ sql: 'select 1', reach: 'bounded' }, [])
+            storage.read({ deadline: ample }, async (session) => {
+              await session.value(sql('select 1'), [])
               await new Promise(() => {})
             }))(),
         )
@@ -72,6 +73,26 @@ export function exerciseStorage(
         expect(await codeOf(write(storage, (session) => insertPerson(session, 2)))).toBe('shutting_down')
         expect(await codeOf((async () => storage.read({ deadline: 1_000 }, () => 1))())).toBe('shutting_down')
         expect(await names(await reopen())).toEqual([])
+      })
+
+      test('waits for reads under way', async () => {
+        const { storage } = await open({ closeMillis: ample })
+        const { opened, open: letGo } = gate()
+        const count = (session: Session) => session.value(sql('select count(*) from person'), [])
+        const here = storage.read({ deadline: ample }, async (session) => {
+          const before = await count(session)
+          await opened
+          return [before, await count(session)]
+        })
+        const elsewhere = storage.read({ deadline: ample }, async (session) => {
+          await session.raw('select 1', [])
+          await opened
+          return (await session.raw('select 1', [])).rows.length
+        })
+        const closing = storage.close()
+        letGo()
+        expect(await Promise.all([here, elsewhere])).toEqual([[0, 0], 1])
+        await closing
       })
     })
   })

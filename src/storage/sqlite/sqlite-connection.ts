@@ -86,17 +86,18 @@ export class SqliteConnection {
     }
   }
 
-  /**
-   * Rows one by one, for a caller that stops at a limit.
-   *
-   * @param sql a user's own SQL when it is a string, checked as in `raw`
-   */
-  *each(sql: Statement, values: readonly SqlValue[]): Generator<SqlRow, void> {
+  /** As `all`, for statements that may find any number of rows. @throws MonoblocError `result_too_large` */
+  allUpTo(statement: Statement, values: readonly SqlValue[], most: number): SqlRow[] {
+    const rows: SqlRow[] = []
     try {
-      yield* this.#row(sql).iterate(...(values as SqlValue[])) as Iterable<SqlRow>
+      for (const row of this.#row(statement).iterate(...(values as SqlValue[])) as Iterable<SqlRow>) {
+        if (rows.length === most) throw tooManyRows(most)
+        rows.push(row)
+      }
     } catch (error) {
       throw translateError(error, this.db)
     }
+    return rows
   }
 
   /** A user's own SQL. @throws MonoblocError `statement_refused`, `result_too_large` beyond `maxRows` */
@@ -162,7 +163,7 @@ export class SqliteConnection {
   }
 }
 
-export function tooManyRows(limit: number): MonoblocError {
+function tooManyRows(limit: number): MonoblocError {
   return new MonoblocError('result_too_large', { detail: `More than ${limit} rows.` })
 }
 

@@ -55,6 +55,8 @@ export function openConnection(file: string, options: ConnectionOptions): Sqlite
     db.exec('pragma mmap_size = 0')
     // The writer checkpoints between its turns, never inside a commit that someone waits for.
     db.exec('pragma wal_autocheckpoint = 0')
+    // What the WAL grew to beyond 64 MiB while a snapshot held it is given back to the disk when it begins anew.
+    if (!options.readOnly) db.exec('pragma journal_size_limit = 67108864')
     if (options.fold) addFold(db, options.fold)
     return new SqliteConnection(db)
   } catch (error) {

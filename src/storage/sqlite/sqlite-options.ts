@@ -27,6 +27,8 @@ export interface SqliteOptions {
   maxWaitingReads?: number
   /** Milliseconds that opening waits for another process which holds the lock. Default: 5,000. */
   openMillis?: number
+  /** Milliseconds that closing waits for reads under way, before it gives them up. Default: 1,000. */
+  closeMillis?: number
   /** Bytes of WAL that readers hold back, from which `onWal` hears of it. Default: 64 MiB. */
   walAlarmBytes?: number
   /** Bytes of WAL from which snapshots older than a second are ended (`deadline_exceeded`). Default: 1 GiB. */
@@ -74,6 +76,7 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     cacheKib: options.cacheKib ?? 4096,
     maxWaiting: options.maxWaitingWrites ?? 10_000,
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
+    closeMillis: options.closeMillis ?? 1_000,
     openMillis: options.openMillis ?? 5_000,
     now: () => clock.now(),
     onScan: options.mode === 'development' ? options.onScan : undefined,

@@ -43,6 +43,7 @@ export class SqliteReadPool implements ConnectionSource {
   readonly #open = new Set<OpenRead>()
   #sweeping = false
   #closed = false
+  readonly #whenDrained: (() => void)[] = []
 
   constructor(options: ReadPoolOptions) {
     this.#options = options
@@ -80,7 +81,7 @@ export class SqliteReadPool implements ConnectionSource {
       this.#open.add(entry)
       this.#sweepLater()
       const settled = (settle: () => void) => {
-        if (!this.#open.delete(entry)) return
+        if (!this.#forget(entry)) return
         session.end('transaction_ended')
         if (session.moved) moved().then(resolve, reject)
         else settle()
@@ -130,11 +131,17 @@ export class SqliteReadPool implements ConnectionSource {
     for (const connection of this.#idle.splice(0)) this.#drop(connection)
   }
 
+  /** Refuses what waits. Resolves when no read is under way any more. */
+  async drain(): Promise<void> {
+    this.#closed = true
+    for (const { reject } of this.#waiting.splice(0)) reject(new MonoblocError('shutting_down'))
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#whenDrained.push(resolve))
+  }
+
   /** Ends every snapshot and closes every connection. */
   close(): void {
     this.#closed = true
-    const stopping = () => new MonoblocError('shutting_down')
-    for (const { reject } of this.#waiting.splice(0)) reject(stopping())
+    for (const { reject } of this.#waiting.splice(0)) reject(new MonoblocError('shutting_down'))
     for (const entry of [...this.#open]) this.#giveUp(entry, 'shutting_down')
     for (const connection of this.#idle.splice(0)) this.#drop(connection)
   }
@@ -145,9 +152,15 @@ export class SqliteReadPool implements ConnectionSource {
   }
 
   #giveUp(entry: OpenRead, why: 'deadline_exceeded' | 'shutting_down'): void {
-    this.#open.delete(entry)
+    this.#forget(entry)
     entry.session.end(why)
     entry.reject(new MonoblocError(why))
+  }
+
+  #forget(entry: OpenRead): boolean {
+    const wasOpen = this.#open.delete(entry)
+    if (this.#open.size === 0) for (const resolve of this.#whenDrained.splice(0)) resolve()
+    return wasOpen
   }
 
   #sweepLater(): void {

@@ -29,6 +29,7 @@ export class SqliteReaderPool {
   readonly #idle: ReaderProcess[] = []
   readonly #reads = new Set<RemoteRead>()
   readonly #waiting: RemoteRead[] = []
+  readonly #whenDrained: (() => void)[] = []
   #closed = false
 
   constructor(options: ReaderPoolOptions) {
@@ -58,6 +59,11 @@ export class SqliteReaderPool {
     }
   }
 
+  /** Resolves when no read is under way any more. */
+  async drain(): Promise<void> {
+    if (this.#reads.size > 0) await new Promise<void>((resolve) => this.#whenDrained.push(resolve))
+  }
+
   /** Kills every process. Reads under way are rejected with `shutting_down`. */
   close(): void {
     this.#closed = true
@@ -81,8 +87,7 @@ export class SqliteReaderPool {
   }
 
   #settle(read: RemoteRead): boolean {
-    if (!this.#reads.delete(read)) return false
-    clearTimeout(read.timer)
+    if (!this.#forget(read)) return false
     const { process, session } = read.running!
     session.end(new MonoblocError('transaction_ended'))
     if (this.#processes.has(process)) {
@@ -93,8 +98,7 @@ export class SqliteReaderPool {
   }
 
   #stop(read: RemoteRead, why: MonoblocError): void {
-    this.#reads.delete(read)
-    clearTimeout(read.timer)
+    this.#forget(read)
     read.reject(why)
     if (read.running) {
       read.running.session.end(why)
@@ -103,6 +107,13 @@ export class SqliteReaderPool {
     } else {
       this.#waiting.splice(this.#waiting.indexOf(read), 1)
     }
+  }
+
+  #forget(read: RemoteRead): boolean {
+    clearTimeout(read.timer)
+    const wasOpen = this.#reads.delete(read)
+    if (this.#reads.size === 0) for (const resolve of this.#whenDrained.splice(0)) resolve()
+    return wasOpen
   }
 
   #start(): ReaderProcess | undefined {

@@ -3,12 +3,12 @@
  * way to stop a statement that runs. It opens the file read-only, so that its end leaves nothing half done.
  */
 import { Worker } from 'node:worker_threads'
-import type { SqlRow, Statement } from '../storage.ts'
-import { type SqliteConnection, tooManyRows } from './sqlite-connection.ts'
+import type { Statement } from '../storage.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
 import { foldFunction } from './sqlite-fold.ts'
 import { addFold, openConnection } from './sqlite-open.ts'
 import { type ReaderAnswer, type ReaderRequest, sentError } from './sqlite-reader-messages.ts'
-import { maxRawRows } from './sqlite-write-session.ts'
+import { maxRows } from './sqlite-write-session.ts'
 
 /** Statements by their SQL, so that what the connection prepared is found again. It keeps no more than that itself. */
 const statements = new Map<string, Statement>()
@@ -51,27 +51,14 @@ function resultOf(request: Extract<ReaderRequest, { id: number }>): unknown {
   if (!connection.db.isTransaction) connection.db.exec('begin')
   switch (request.kind) {
     case 'all':
-      return everyRow(connection, statementOf(request.sql), request.values)
+      return connection.allUpTo(statementOf(request.sql), request.values, maxRows)
     case 'first':
       return connection.first(statementOf(request.sql), request.values)
     case 'value':
       return connection.value(statementOf(request.sql), request.values)
     case 'raw':
-      return connection.raw(request.sql, request.values, maxRawRows)
+      return connection.raw(request.sql, request.values, maxRows)
   }
-}
-
-function everyRow(
-  from: SqliteConnection,
-  statement: Statement,
-  values: Parameters<SqliteConnection['all']>[1],
-): SqlRow[] {
-  const rows: SqlRow[] = []
-  for (const row of from.each(statement, values)) {
-    if (rows.length === maxRawRows) throw tooManyRows(maxRawRows)
-    rows.push(row)
-  }
-  return rows
 }
 
 function statementOf(sql: string): Statement {

@@ -52,6 +52,7 @@ class SqliteStorage implements Storage {
   #readers: SqliteReadPool | undefined
   #remote: SqliteReaderPool | undefined
   #upkeep: Upkeep | undefined
+  #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   readonly #reach: StatementReach
   readonly #labels = new RemoteLabels()
@@ -61,8 +62,12 @@ class SqliteStorage implements Storage {
     this.#reach = new StatementReach(settings.onScan)
   }
 
-  async open(): Promise<void> {
-    if (this.#connection) return
+  open(): Promise<void> {
+    this.#opening ??= this.#openAll()
+    return this.#opening
+  }
+
+  async #openAll(): Promise<void> {
     prepareFolder(this.#settings.file)
     this.#connection = await this.#openWriter()
     const upkeep = this.#newUpkeep(this.#connection)
@@ -126,15 +131,23 @@ class SqliteStorage implements Storage {
   }
 
   async #close(): Promise<void> {
+    await this.#opening?.catch(() => {})
+    const readers = this.#readers
+    const remote = this.#remote
+    // From here on nothing new is taken.
+    this.#readers = undefined
     await this.#writer?.close()
     this.#upkeep?.stop()
-    this.#readers?.close()
-    this.#remote?.close()
+    const late = new AbortController()
+    const drained = Promise.all([readers?.drain(), remote?.drain()]).then(() => late.abort())
+    await Promise.race([drained, wait(this.#settings.closeMillis, undefined, late).catch(() => {})])
+    readers?.close()
+    remote?.close()
     this.#connection?.close()
     this.#connection = undefined
     this.#remote = undefined
     this.#writer = undefined
-    this.#readers = undefined
+    this.#opening = undefined
   }
 
   async compare(schema: Schema): Promise<SchemaChange[]> {
@@ -160,10 +173,11 @@ class SqliteStorage implements Storage {
     const { label, deadline } = options
     const deadlineAt = performance.now() + deadline
     if (!this.#readers || !this.#remote) throw new MonoblocError('shutting_down')
-    if (label !== undefined && this.#labels.has(label)) return this.#remote.read(deadlineAt, work)
+    const remote = this.#remote
+    if (label !== undefined && this.#labels.has(label)) return remote.read(deadlineAt, work)
     return this.#readers.read(deadlineAt, work, () => {
       if (label !== undefined) this.#labels.add(label)
-      return this.#remote!.read(deadlineAt, work)
+      return remote.read(deadlineAt, work)
     })
   }
 

@@ -4,10 +4,10 @@ import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
 import { translateError } from './sqlite-errors.ts'
 
 /**
- * Raw statements of a write run in the process, where nothing can stop them: what they return is bounded by this.
- * 100,000 rows of some hundred bytes are tens of megabytes, the most that one answer should ever hold.
+ * Rows of one answer where nothing else bounds them: raw SQL, and in a write, which runs where nothing can stop it,
+ * every statement whose reach is not known. 100,000 rows of some hundred bytes are tens of megabytes.
  */
-export const maxRawRows = 100_000
+export const maxRows = 100_000
 
 /**
  * The handle of one member's work.
@@ -39,7 +39,8 @@ export class SqliteWriteSession implements Session {
   all(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
     this.#check()
     try {
-      return this.#connection.all(statement, values)
+      if (statement.reach === 'bounded') return this.#connection.all(statement, values)
+      return this.#connection.allUpTo(statement, values, maxRows)
     } catch (error) {
       throw this.#failed(error)
     }
@@ -75,7 +76,7 @@ export class SqliteWriteSession implements Session {
   raw(sql: string, values: readonly unknown[]): RawResult {
     this.#check()
     try {
-      return this.#connection.raw(sql, values, maxRawRows)
+      return this.#connection.raw(sql, values, maxRows)
     } catch (error) {
       throw this.#failed(error)
     }

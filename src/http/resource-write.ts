@@ -176,7 +176,7 @@ function patchBody(model: AnyModel): StandardSchemaV1 {
   const patch = model.patch() as unknown as z.ZodObject
   const documents = writableFields(model).filter((name) => (model.fields.get(name) as Field).kind === 'json')
   if (documents.length === 0) return patch as StandardSchemaV1
-  const open = patch.extend(Object.fromEntries(documents.map((name) => [name, z.unknown()])))
+  const open = patch.extend(Object.fromEntries(documents.map((name) => [name, z.unknown().optional()])))
   return describeAs(open, jsonSchemaOf(patch as StandardSchemaV1)) as StandardSchemaV1
 }
 

@@ -18,7 +18,7 @@ export function describeResults(results: Results): string {
 const titles: Record<Workload, string> = {
   hello: '`GET /`: a small JSON answer, no database',
   read: '`GET /items/:id`: one row of 100,000 by its key',
-  list: '`GET /items?limit=20`: the newest 20 rows',
+  list: '`GET /items?sort=-id&limit=20`: the newest 20 rows',
   write: '`POST /items`: a validated row, answered when it is on disk',
 }
 

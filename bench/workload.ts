@@ -6,7 +6,7 @@ export type Workload = (typeof workloads)[number]
 /** Rows of a page, in every server. */
 export const pageSize = 20
 
-export const newestPath = `/items?limit=${pageSize}`
+export const newestPath = `/items?sort=-id&limit=${pageSize}`
 
 // Enough that every part of the table is read; few enough to be made before anything is timed.
 const differentRequests = 8192

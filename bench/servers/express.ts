@@ -7,7 +7,10 @@ import { openPeerItems } from './peer-items.ts'
 const items = openPeerItems(process.argv[2]!)
 
 const Key = z.object({ id: z.coerce.number().int().positive() })
-const Page = z.object({ limit: z.coerce.number().int().min(1).max(100).default(20) })
+const Page = z.object({
+  sort: z.enum(['-id']).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+})
 const NewItem = z.object({ title: z.string().min(1).max(200), body: z.string().max(10_000) })
 
 const app = express()

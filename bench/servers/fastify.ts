@@ -16,7 +16,13 @@ const Item = {
   },
 }
 const Key = { type: 'object', properties: { id: { type: 'integer', minimum: 1 } }, required: ['id'] }
-const Page = { type: 'object', properties: { limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 } } }
+const Page = {
+  type: 'object',
+  properties: {
+    sort: { type: 'string', enum: ['-id'] },
+    limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
+  },
+}
 const NewItem = {
   type: 'object',
   properties: { title: { type: 'string', minLength: 1, maxLength: 200 }, body: { type: 'string', maxLength: 10_000 } },

@@ -1,7 +1,5 @@
-import { backend, define, model, t } from 'monobloc'
-import { z } from 'zod'
+import { backend, define, endpoint, model, t } from 'monobloc'
 import { itemAt, itemCount } from '../item.ts'
-import { pageSize } from '../workload.ts'
 
 const Item = model('item', {
   id: t.serial(),
@@ -11,33 +9,17 @@ const Item = model('item', {
   createdAt: t.createdAt(),
 })
 
-const { policy, endpoint } = define({ models: { Item } })
+const { policy, resource } = define({ models: { Item } })
 
 policy(Item, { anyone: { read: true, create: true } })
 
 const hello = endpoint('GET /', { handle: () => ({ hello: 'world' }) })
 
-const read = endpoint('GET /items/:id', {
-  params: z.object({ id: z.coerce.number().int().positive() }),
-  returns: Item,
-  handle: ({ params, db }) => db.get(Item, params.id) as never,
-})
-
-const list = endpoint('GET /items', {
-  query: z.object({ limit: z.coerce.number().int().min(1).max(100).default(pageSize) }),
-  returns: [Item],
-  handle: ({ query, db }) => db.find(Item, { limit: query.limit, sort: '-id' }) as never,
-})
-
-const create = endpoint('POST /items', {
-  body: Item.input('title', 'body'),
-  returns: { 201: Item },
-  handle: ({ body, db }) => db.insert(Item, body),
-})
+const items = resource(Item, { at: '/items', actions: ['list', 'read', 'create'] })
 
 export const app = backend({
   name: 'bench',
-  serve: [hello, read, list, create],
+  serve: [hello, items],
   async seed(db) {
     for (let from = 1; from <= itemCount; from += 1000) {
       const items = Array.from({ length: 1000 }, (_, at) => itemAt(from + at))

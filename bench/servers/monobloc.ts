@@ -14,11 +14,12 @@ const listening = await app.start({
     MONOBLOC_SECRET: secret(),
   },
 })
-sayReady(listening.port)
 process.on('SIGTERM', async () => {
   await listening.stop()
   process.exit()
 })
+// Last: who hears it may send a signal at once.
+sayReady(listening.port)
 
 function secret(): string {
   return crypto.randomUUID() + crypto.randomUUID()

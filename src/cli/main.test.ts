@@ -70,14 +70,15 @@ describe('monobloc start', () => {
     await child.exit
     expect(child.out.match(/is ready at/g)).toHaveLength(1)
   })
-  test('refuses to start without a secret, unless the app keeps one', async () => {
-    const refused = await run(['start'], { 'app.ts': appSource(hello) })
+  test('refuses to start without a secret, unless the app keeps one or has no users', async () => {
+    const users = `const User = model('user', { id: t.id(), name: t.text() })
+      const ask = define({ models: { User }, user: User }).endpoint('GET /ask', { handle: () => 1 })`
+    const refused = await run(['start'], { 'app.ts': appSource('ask', '', users) })
     expect(refused.code).toBe(78)
     expect(refused.err).toContain('MONOBLOC_SECRET  is missing')
-    const kept = new Child([command, 'start', '--port=0'], {
-      folder: folderWith({ 'app.ts': appSource(hello, 'keepSecret: true') }),
-    })
-    await kept.url()
+    for (const app of [appSource('ask', 'keepSecret: true', users), appSource(hello)]) {
+      await new Child([command, 'start', '--port=0'], { folder: folderWith({ 'app.ts': app }) }).url()
+    }
   })
   test('creates tables in an empty database, and later refuses models that differ', async () => {
     const folder = folderWith({ 'app.ts': appSource('list, add', '', data) })

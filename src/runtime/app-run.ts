@@ -10,6 +10,7 @@ import type { ComposedData } from './compose-data.ts'
 import { type Config, loadConfig } from './config.ts'
 import { ConnectionDrain } from './connection-drain.ts'
 import { type Address, listenOn } from './listening.ts'
+import { definitionOf, flatServed } from './served.ts'
 import { type Service, service, services } from './service.ts'
 import { wantsColour } from './start-report.ts'
 
@@ -17,7 +18,7 @@ export interface AppRun extends Service {
   readonly config: Config
   readonly log: Logger
   readonly health: Health
-  /** What to show beside the address: label and value. */
+  /** What to show beside the address: label and path. */
   readonly links: [string, string][]
   /** Absent in an app without models. */
   readonly data: ComposedData | undefined
@@ -44,7 +45,7 @@ const ephemeralSecret = 'MONOBLOC_SECRET is not set: tokens are signed with a ra
 /** @throws MonoblocError `configuration_invalid`, `definition_invalid` */
 export async function createAppRun(options: BackendOptions, start: StartOptions): Promise<AppRun> {
   const { environment, folder, port } = start
-  const config = loadConfig({ options, environment, folder, port })
+  const config = loadConfig({ options, environment, folder, port, signs: hasUsers(options) })
   const log = await createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -93,4 +94,8 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
     stop: () => whole.stop().finally(() => log.flush()),
   }
   return run
+}
+
+function hasUsers({ serve }: BackendOptions): boolean {
+  return definitionOf(flatServed(serve))?.user !== undefined
 }

@@ -119,7 +119,8 @@ class AppBackend implements Backend {
 
   #configuration(environment: NodeJS.ProcessEnv | undefined, folder: string | undefined) {
     try {
-      return loadConfig({ options: this.#options, environment, folder, dry: true })
+      const signs = definitionOf(flatServed(this.#options.serve))?.user !== undefined
+      return loadConfig({ options: this.#options, environment, folder, signs, dry: true })
     } catch (error) {
       if (error instanceof MonoblocError) return error
       throw error

@@ -72,6 +72,8 @@ export interface ConfigSources {
   environment?: NodeJS.ProcessEnv
   /** Where the `.env` files are and relative paths begin. Default: the working folder. */
   folder?: string
+  /** Whether the app has users, whose tokens it signs. Default: yes. Without, no secret needs to be given. */
+  signs?: boolean
   /** Only look: a secret that would be made and kept is not. */
   dry?: boolean
   /** Whether logs go to a person. Default: standard output is a terminal. */
@@ -111,7 +113,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const parse: Parser<DatabaseConfig> = (url) => parseDatabaseUrl(url, folder)
   const fallback: DatabaseConfig = { engine: 'sqlite', file }
   const database = reader.read('DATABASE_URL', 'database', options.database, parse, fallback)
-  const secret = reader.secret(options.keepSecret ?? false, config.data, sources.dry ?? false)
+  const secret = reader.secret(options.keepSecret ?? false, config.data, sources)
   reader.finish()
   return { ...config, database, secret: secret!, told: reader.told, notes: reader.notes }
 }
@@ -147,14 +149,14 @@ class ConfigReader {
     return 'value' in parsed ? parsed.value : otherwise
   }
 
-  secret(keepSecret: boolean, data: string, dry: boolean): Secret | undefined {
+  secret(keepSecret: boolean, data: string, { dry = false, signs = true }: ConfigSources): Secret | undefined {
     const name = 'MONOBLOC_SECRET'
     this.#known.add(name).add(sessionSecret)
     const setting = this.#environment.settings.get(name)
     // With other problems nothing starts, and nothing should be written either.
     const made = !dry || existsSync(path.join(data, 'secret'))
     const keep = keepSecret && made && this.#problems.length === 0
-    const mode = keepSecret && !keep ? 'development' : this.mode
+    const mode = (keepSecret && !keep) || !signs ? 'development' : this.mode
     const session = this.#environment.settings.get(sessionSecret)?.value
     const parsed = resolveSecret({ given: setting?.value, keepSecret: keep, session, mode, data })
     if ('problem' in parsed) {

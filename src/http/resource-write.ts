@@ -39,17 +39,19 @@ export function createEndpoint(make: ResourceEndpoint, model: AnyModel, at: stri
     summary: `Create one ${model.name}`,
     operation: 'create',
     body: model.input(),
-    returns: { 201: model },
+    returns: { 201: model, 204: null },
     openapi: {
       parameters: ['Idempotency-Key'],
-      headers: { 201: ['ETag', 'Location'] },
+      headers: { 201: ['ETag', 'Location'], 204: ['Location'] },
       errors: ['forbidden', 'unique_violation', 'reference_not_found'],
     },
     async handle({ db, body, reply }: WriteContext<AnyRow>) {
       const row = (await db.insert(model, body)) as AnyRow
       const key = keyOf(model, row)
       reply.created(at + pathOfKey(model, key))
-      return (await shown(db, model, key)) ?? row
+      const text = await shown(db, model, key)
+      if (!text) reply.status(204)
+      return text
     },
   })
 }
@@ -67,9 +69,14 @@ export function batchEndpoint(make: ResourceEndpoint, model: AnyModel, at: strin
     summary: `Create several ${model.name} rows, all or none`,
     operation: 'createMany',
     body: body as StandardSchemaV1,
-    returns: { 201: [model] },
+    returns: { 201: [model], 204: null },
     openapi: { parameters: ['Idempotency-Key'], errors: ['forbidden', 'unique_violation', 'reference_not_found'] },
-    handle: ({ db, body }: WriteContext<AnyRow[]>) => db.insert(model, body),
+    async handle({ db, body, reply }: WriteContext<AnyRow[]>) {
+      const rows = (await db.insert(model, body)) as AnyRow[]
+      if (rows.every((row) => isWhole(model, row))) return rows
+      reply.status(204)
+      return undefined
+    },
   })
 }
 
@@ -154,6 +161,13 @@ async function shown(db: ScopedDb, model: AnyModel, key: unknown): Promise<JsonT
     if (error instanceof MonoblocError && error.status < 500) return undefined
     throw error
   }
+}
+
+/** Of a row that its writer may not read, a write gives no more than its key and what was sent. */
+function isWhole(model: AnyModel, row: AnyRow): boolean {
+  return [...(model.fields as Map<string, Field>)].every(
+    ([name, { kind, options }]) => kind === 'manyToMany' || options.writeOnly || name in row,
+  )
 }
 
 /** What was not sent gets the value that an insert without it would have given. */

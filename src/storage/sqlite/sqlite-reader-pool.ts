@@ -36,6 +36,11 @@ export class SqliteReaderPool {
     this.#options = options
   }
 
+  /** The processes that run. */
+  get pids(): number[] {
+    return [...this.#processes].map((process) => process.pid)
+  }
+
   /** Runs `work` over one snapshot in a process, which is killed when the deadline passes first. */
   read<T>(deadlineAt: number, work: (session: Session) => MaybePromise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

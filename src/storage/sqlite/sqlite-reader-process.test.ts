@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { openConnection } from './sqlite-open.ts'
+import { SqliteReaderPool } from './sqlite-reader-pool.ts'
 import { ReaderProcess } from './sqlite-reader-process.ts'
 
 const endless = 'with recursive c (n) as (select 1 union all select n + 1 from c) select max(n) from c'
@@ -36,6 +37,21 @@ test('a reader process that someone kills rejects what it was asked, and says th
   await expect(reader.ask({ kind: 'value', sql: 'select 7', values: [] })).rejects.toMatchObject({
     code: 'database_error',
   })
+})
+
+test('a read past its deadline leaves no process behind, and the next one has another', async () => {
+  const pool = new SqliteReaderPool({ file: newFile(), cacheKib: 1024, processes: 1, maxWaiting: 10 })
+  cleanups.push(() => pool.close())
+  const late = pool.read(performance.now() + 500, (session) => session.raw(endless, []))
+  const [pid] = pool.pids as [number]
+  const waiting = pool.read(performance.now() + 30_000, (session) => session.raw('select 1', []))
+  await expect(late).rejects.toMatchObject({ code: 'deadline_exceeded' })
+  while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(await waiting).toMatchObject({ rows: [{ 1: 1 }] })
+  expect(pool.pids).toHaveLength(1)
+  const [next] = pool.pids as [number]
+  pool.close()
+  while (isRunning(next)) await new Promise((resolve) => setTimeout(resolve, 5))
 })
 
 test('a reader process outlives neither its parent nor the statement that it runs', async () => {

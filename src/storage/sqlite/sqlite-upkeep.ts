@@ -24,7 +24,7 @@ export interface WalReport {
 }
 
 export interface UpkeepOptions {
-  /** Bytes of WAL from which `onWal` hears of it, once for each doubling. */
+  /** Bytes of WAL from which `onWal` hears of it, once for each doubling and at the limit. */
   walAlarmBytes: number
   /** Bytes of WAL from which the snapshots that hold it are ended. */
   walLimitBytes: number
@@ -48,6 +48,7 @@ export class Upkeep {
   /** Frames of the WAL when it was last moved: the next time is so many later. */
   #triedAt = 0
   #alarmAt: number
+  #wasOverLimit = false
   #pending: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout
 
@@ -91,8 +92,10 @@ export class Upkeep {
     const { walAlarmBytes, walLimitBytes, onWal } = this.#options
     const overLimit = bytes > walLimitBytes
     if (overLimit) this.#options.endSnapshots(youngSnapshotMillis)
+    const isFirstOver = overLimit && !this.#wasOverLimit
+    this.#wasOverLimit = overLimit
     if (bytes < walAlarmBytes) this.#alarmAt = walAlarmBytes
-    if (bytes < this.#alarmAt) return
+    if (bytes < this.#alarmAt && !isFirstOver) return
     this.#alarmAt = bytes * 2
     onWal?.({ bytes, overLimit })
   }

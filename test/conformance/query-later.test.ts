@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AnyRow } from '../../src/storage/sql/query.ts'
 import type { Session } from '../../src/storage/storage.ts'
-import { Article, Comment, openQueries, type QueryFixture, Tag, User, Vote, where } from './query-fixture.ts'
+import { Article, Comment, openQueries, type QueryFixture, Tag, User, where } from './query-fixture.ts'
 
 /** The session of an engine that answers later, as one in another process does. */
 function later(session: Session): Session {
@@ -71,21 +71,6 @@ async function scenario({ queries }: QueryFixture, session: Session): Promise<un
   await note(() => queries.updateMany(session, Article, where(Article, {}), { tags: [tag] }))
   await note(() => queries.delete(session, User, ann))
   await note(() => queries.deleteMany(session, User, where(User, { name: 'u1' })))
-  await note(() => queries.upsert(session, Vote, { match: ['user', 'article'], insert: { user: ann, article: one } }))
-  await note(() =>
-    queries.upsert(session, Vote, {
-      match: ['user', 'article'],
-      insert: { user: ann, article: one },
-      update: { value: 5 },
-    }),
-  )
-  await note(() =>
-    queries.upsert(session, Article, {
-      match: ['id'],
-      insert: { id: one, ...title, author: ann },
-      update: { tags: [] },
-    }),
-  )
   await note(() => queries.deleteMany(session, Comment, where(Comment, { id: { lte: 1000 } })))
   await note(
     async () =>

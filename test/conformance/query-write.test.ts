@@ -299,55 +299,6 @@ test('a taken value is named, and the rest of the transaction goes on', async ()
   expect(await f.read((session) => f.queries.count(session, User))).toBe(2)
 })
 
-test('an upsert inserts, or changes what has the same unique values', async () => {
-  await f.write(async (session) => {
-    const make = (name: string, update?: AnyRow) =>
-      f.queries.upsert(session, Tag, { match: ['name'], insert: { name }, update })
-    const { session: watched, statements } = counted(session)
-    const first = await f.queries.upsert(watched, Tag, {
-      match: ['name'],
-      insert: { name: 'a' },
-      update: { name: 'a' },
-    })
-    expect(statements).toHaveLength(1)
-    expect(await make('a')).toEqual(first)
-    expect(await make('a', { name: 'b' })).toEqual({ id: first.id, name: 'b' })
-    expect((await make('a')).id).not.toBe(first.id)
-
-    const ann = (await f.queries.insert(session, User, { name: 'ann' })).id
-    const article = await f.queries.insert(session, Article, { title: 'x', author: ann })
-    const vote = (value: number) =>
-      f.queries.upsert(session, Vote, {
-        match: ['article', 'user'],
-        insert: { user: ann, article: article.id, value },
-        update: { value: value * 10 },
-      })
-    expect(await vote(1)).toMatchObject({ value: 1 })
-    expect(await vote(2)).toMatchObject({ value: 20 })
-
-    const put = (insert: AnyRow, update: AnyRow) =>
-      f.queries.upsert(session, Article, { match: ['id'], insert: { id: article.id, author: ann, ...insert }, update })
-    expect(await put({ title: 'never' }, { title: 'y' })).toMatchObject({
-      title: 'y',
-      version: 2,
-      updatedAt: new Date(f.clock.now + 1),
-    })
-    const tag = (await make('a')).id
-    expect(await put({ title: 'never', tags: [] }, { tags: [tag] })).toMatchObject({ title: 'y', version: 3 })
-    expect(await f.queries.count(session, Article, { where: where(Article, { tags: { some: {} } }) })).toBe(1)
-    expect(
-      await failure(() =>
-        f.queries.upsert(session, Article, { match: ['title'], insert: { title: 'x', author: ann } }),
-      ),
-    ).toEqual(coded('definition_invalid'))
-    expect(
-      await failure(() =>
-        f.queries.upsert(session, Article, { match: ['id'], insert: { title: 'x', author: nobody }, update: {} }),
-      ),
-    ).toMatchObject({ code: 'reference_not_found', violations: [{ path: ['author'] }] })
-  })
-})
-
 test('typed SQL runs in the same transaction and refuses another', async () => {
   await f.write(async (session) => {
     await f.queries.insert(session, Tag, { name: 'a' })

@@ -142,7 +142,7 @@ function compileInsert(
 }
 
 /** `insert into … values …`, with the rows' values in the first slots. */
-export function insertInto(plan: ModelPlan, columns: readonly InsertedColumn[], rows: number, alias?: string) {
+function insertInto(plan: ModelPlan, columns: readonly InsertedColumn[], rows: number, alias?: string) {
   const table = alias ? sql`${sql.table(plan.name)} as ${sql.ref(alias)}` : sql.table(plan.name)
   if (columns.length === 0) return sql`insert into ${table} default values`
   const names = sql.join(columns.map(({ column }) => sql.ref(column.name)))

@@ -16,7 +16,6 @@ import type {
   Page,
   SearchPage,
   SearchQuery,
-  UpsertQuery,
   WriteQuery,
 } from './query.ts'
 import { Reads } from './reads.ts'
@@ -24,7 +23,6 @@ import { References } from './references.ts'
 import { Searches } from './searches.ts'
 import { kyselyFor } from './session-kysely.ts'
 import { Updates } from './updates.ts'
-import { Upserts } from './upserts.ts'
 
 export interface QueriesOptions {
   /** Milliseconds since 1970: what `createdAt`, `updatedAt` and new ids go by. Default: the system's clock. */
@@ -42,7 +40,6 @@ export class Queries {
   readonly #searches: Searches
   readonly #inserts: Inserts
   readonly #updates: Updates
-  readonly #upserts: Upserts
 
   constructor(dialect: Dialect, schema: Schema, { now = Date.now }: QueriesOptions = {}) {
     const plans = new ModelPlans(dialect, schema)
@@ -54,7 +51,6 @@ export class Queries {
     this.#searches = new Searches(plans)
     this.#inserts = new Inserts(plans, now, links, references)
     this.#updates = new Updates(plans, now, links, references, this.#reads)
-    this.#upserts = new Upserts(plans, now, this.#inserts, this.#updates, references)
   }
 
   get(session: Session, model: AnyModel, key: unknown, query?: GetQuery): MaybePromise<AnyRow | undefined> {
@@ -127,10 +123,6 @@ export class Queries {
 
   deleteMany(session: Session, model: AnyModel, where: Condition): MaybePromise<number> {
     return this.#updates.deleteMany(session, model, where)
-  }
-
-  upsert(session: Session, model: AnyModel, query: UpsertQuery): MaybePromise<AnyRow> {
-    return this.#upserts.upsert(session, model, query)
   }
 
   /** Typed SQL in the session's own transaction. */

@@ -114,11 +114,3 @@ export interface ChangeQuery extends WriteQuery {
   /** The version that the change is based on. @throws MonoblocError `precondition_failed` when the row has another */
   version?: number
 }
-
-export interface UpsertQuery extends WriteQuery {
-  /** The fields of a unique constraint, or of the key. */
-  match: readonly string[]
-  insert: AnyRow
-  /** Applied when the row exists. Without it that row is left, and returned, as it is. */
-  update?: AnyRow
-}

@@ -142,8 +142,8 @@ function compileInsert(
 }
 
 /** `insert into … values …`, with the rows' values in the first slots. */
-function insertInto(plan: ModelPlan, columns: readonly InsertedColumn[], rows: number, alias?: string) {
-  const table = alias ? sql`${sql.table(plan.name)} as ${sql.ref(alias)}` : sql.table(plan.name)
+function insertInto(plan: ModelPlan, columns: readonly InsertedColumn[], rows: number) {
+  const table = sql.table(plan.name)
   if (columns.length === 0) return sql`insert into ${table} default values`
   const names = sql.join(columns.map(({ column }) => sql.ref(column.name)))
   let at = 0

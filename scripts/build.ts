@@ -15,7 +15,7 @@ async function bundle(): Promise<void> {
     input: { ...entriesOfExports(), cli: 'src/cli/main.ts' },
     platform: 'node',
     external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
-    plugins: [childFiles()],
+    plugins: [namedFiles()],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`build: ${log.message}`)
     },
@@ -34,19 +34,22 @@ function entriesOfExports(): Record<string, string> {
 }
 
 /**
- * `new URL('./reader-process.ts', import.meta.url)` names a file that is started as a process or a thread. It becomes an
- * entry of its own. All files of dist lie side by side, so a relative name holds wherever the code that starts it ends up.
+ * `new URL('./reader-process.ts', import.meta.url)` names a file that is started as a process or a thread: it becomes an
+ * entry of its own. `./reference.css` and `./reference.js` named so are sent to browsers: they are copied. All files of
+ * dist lie side by side, so a relative name holds wherever the code that uses it ends up.
  */
-function childFiles(): Plugin {
-  const pattern = /new URL\('(\.{1,2}\/[\w./-]+\.ts)', import\.meta\.url\)/g
+function namedFiles(): Plugin {
+  const pattern = /new URL\('(\.{1,2}\/[\w./-]+)\.(ts|js|css)', import\.meta\.url\)/g
   return {
-    name: 'child-files',
+    name: 'named-files',
     transform(code, id) {
       if (!code.includes('import.meta.url')) return null
-      return code.replaceAll(pattern, (_, file: string) => {
-        const source = path.resolve(path.dirname(id), file)
-        const fileName = `${path.relative(path.join(root, 'src'), source).replaceAll('/', '-').slice(0, -3)}.js`
-        this.emitFile({ type: 'chunk', id: source, fileName })
+      return code.replaceAll(pattern, (_, file: string, extension: string) => {
+        const source = path.resolve(path.dirname(id), `${file}.${extension}`)
+        const name = path.relative(path.join(root, 'src'), source).replaceAll('/', '-').slice(0, -extension.length)
+        const fileName = name + (extension === 'ts' ? 'js' : extension)
+        if (extension === 'ts') this.emitFile({ type: 'chunk', id: source, fileName })
+        else this.emitFile({ type: 'asset', source: readFileSync(source, 'utf8'), fileName })
         return `new URL('./${fileName}', import.meta.url)`
       })
     },

@@ -1,6 +1,6 @@
 import type { SystemDb } from '../commit/index.ts'
 import type { MonoblocError } from '../errors.ts'
-import type { ErrorMapper } from '../http/index.ts'
+import type { ApiInfo, ErrorMapper, HttpLimits } from '../http/index.ts'
 import type { LogDestination, Logger } from '../observe/index.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Config, ConfigOptions } from './config.ts'
@@ -10,6 +10,16 @@ import type { Address } from './listening.ts'
 export interface BackendOptions extends ConfigOptions {
   /** For logs, the reference and tokens. Default `app`. */
   name?: string
+  /** Of the API, for the reference: `1.4.0`. Default `0.0.0`. */
+  version?: string
+  /** What the API is for, in the reference. */
+  description?: string
+  /**
+   * Whether `GET /openapi.json` and `GET /docs` describe what is served, to anyone. Default: yes, in production too: a
+   * description keeps nobody out, and what clients may do is no secret. Say `reference: false` on an endpoint to leave
+   * it out. A route of the app's own at one of these addresses goes before.
+   */
+  reference?: boolean | ReferenceOptions
   /** Everything it serves, in any order: endpoints, resources, and objects that hold some (`import * as articles`). */
   serve: readonly Served[]
   auth?: AuthOptions
@@ -17,9 +27,14 @@ export interface BackendOptions extends ConfigOptions {
   errors?: ErrorMapper
   /** Fills a database that has just been made. Runs once, as the system, before the first request. */
   seed?: (db: SystemDb<any, any>) => Promise<void>
+  /** Bounds of requests, beside the body's (`bodyLimit`), which is a setting. Each has a default. */
+  limits?: Partial<Omit<HttpLimits, 'body'>>
   /** Milliseconds of a blocked event loop from which the log names what blocked it. Default 100. */
   blockedAfter?: number
 }
+
+/** What the OpenAPI document says beside name, version and description. */
+export type ReferenceOptions = Pick<ApiInfo, 'contact' | 'license' | 'servers' | 'openapi'>
 
 /** What `endpoint` and `resource` return, or an object that holds some among its values. */
 export type Served = object
@@ -35,7 +50,7 @@ export interface AuthOptions {
 export interface RouteInfo {
   method: string
   path: string
-  /** Who may ask: `anyone`, or the name of the user model. */
+  /** Who may ask: `anyone`, the name of the user model, or `policy` where the model's policy says. */
   access: string
   transaction: 'read' | 'write' | 'none'
   /** Where it comes from: `endpoint`, `resource article`, `monobloc`. */

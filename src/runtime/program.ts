@@ -51,11 +51,12 @@ const closingTime = 1500
 function announce(name: string, { config, log, links, address }: AppRun): void {
   const { url, host, port } = address!
   if (config.logLevel === 'silent') return
+  const whole = links.map(([label, path]): [string, string] => [label, url + path])
   if (config.logFormat === 'pretty') {
-    process.stdout.write(banner(name, address!, config, links, wantsColour()))
+    process.stdout.write(banner(name, address!, config, whole, wantsColour()))
     return
   }
-  const where = [`${name} is ready at ${url}/`, ...links.map(([label, link]) => `${label} at ${link}`)]
+  const where = [`${name} is ready at ${url}/`, ...whole.map(([label, link]) => `${label} at ${link}`)]
   log.info(`${where.join(' , ')} (${config.mode})`, { host, port })
 }
 

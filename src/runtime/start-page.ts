@@ -6,12 +6,12 @@ const endpoint = createEndpoint<unknown, null>()
 const mostRoutes = 60
 
 /** What a developer sees at `/` while the app serves nothing there. Not in production. */
-export function startPage(name: string, routes: readonly Endpoint[]): Endpoint {
-  const page = render(name, routes)
+export function startPage(name: string, routes: readonly Endpoint[], links: readonly [string, string][]): Endpoint {
+  const page = render(name, routes, links)
   return endpoint('GET /', {
     anyone: true,
     transaction: false,
-    summary: 'What is served here (development only)',
+    reference: false,
     handle({ reply }) {
       reply.header('content-type', 'text/html; charset=utf-8')
       return page
@@ -19,7 +19,7 @@ export function startPage(name: string, routes: readonly Endpoint[]): Endpoint {
   })
 }
 
-function render(name: string, routes: readonly Endpoint[]): string {
+function render(name: string, routes: readonly Endpoint[], links: readonly [string, string][]): string {
   const rows = routes.slice(0, mostRoutes).map(({ method, path }) => {
     const shown = escapeHtml(path)
     const openable = method === 'GET' && !/[:*]/.test(path)
@@ -33,6 +33,7 @@ function render(name: string, routes: readonly Endpoint[]): string {
 <style>body{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}
 td{padding:.1rem 1rem .1rem 0;font-family:ui-monospace,monospace}</style>
 <h1>${escapeHtml(name)} runs.</h1>
+${links.map(([label, path]) => `<p>${escapeHtml(label)}: <a href="${path}">${path}</a></p>`).join('\n')}
 ${list}
 <p>This page is shown in development while nothing serves <code>GET /</code>.</p>
 </html>`

@@ -8,6 +8,9 @@ import { seed } from './welcome/seed.ts'
 
 export default backend({
   name: 'conduit',
+  version: '2.0.0',
+  description: 'The RealWorld API: people who write, read, follow and like articles.',
+  reference: { contact: { name: 'RealWorld', url: 'https://github.com/realworld-apps/realworld' } },
   serve: [home, people, articles, comments],
   auth: { schemes: ['Token', 'Bearer'], lifetime: 7 * 24 * 60 * 60 },
   errors: conduitErrors,

@@ -14,7 +14,7 @@ const Registration = z.object({ username: text, email: text.pipe(z.email('is inv
 const Changes = Registration.extend({ bio: optional, image: optional }).partial()
 
 const shown = { username: str, bio: str.nullable(), image: str.nullable() }
-export const Profile = z.object({ ...shown, following: z.boolean() })
+export const Profile = z.object({ ...shown, following: z.boolean() }).meta({ id: 'Profile' })
 const OneProfile = z.object({ profile: Profile })
 const Account = z.object({ user: z.object({ ...shown, email: str, token: str }) })
 

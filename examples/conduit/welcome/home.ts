@@ -7,8 +7,11 @@ const page = readFileSync(new URL('home.html', import.meta.url), 'utf8')
 export const home = endpoint('GET /', {
   anyone: true,
   transaction: false,
-  handle: ({ reply }) => {
+  reference: false,
+  handle: ({ reply, headers }) => {
     reply.header('content-type', 'text/html; charset=utf-8')
-    return page
+    reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    const host = /^[\w.:[\]-]+$/.exec(headers.host ?? '')?.[0] ?? 'localhost:3000'
+    return page.replace('{origin}', `http://${host}`)
   },
 })

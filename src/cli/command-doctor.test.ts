@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { appSource, Child, command, folderWith, hello } from '../../test/api/child-app.ts'
+import { appSource, Child, command, folderWith, hello, users } from '../../test/api/child-app.ts'
 import type { Finding, Patient } from './doctor-check.ts'
 import { checkClock, checkNode } from './doctor-machine.ts'
 
@@ -109,7 +109,8 @@ describe('monobloc doctor', () => {
     }
   })
   test('tells every problem of the configuration', async () => {
-    const { code, of } = await doctor(folderWith({ 'app.ts': app }), ['--production'], { MONOBLOC_DRAIN: 'long' })
+    const source = appSource(users.serve, '', users.before)
+    const { code, of } = await doctor(folderWith({ 'app.ts': source }), ['--production'], { MONOBLOC_DRAIN: 'long' })
     expect(of('configuration').map(({ found }) => found)).toEqual([
       expect.stringContaining('MONOBLOC_DRAIN: "long"'),
       expect.stringContaining('MONOBLOC_SECRET: is missing'),

@@ -6,7 +6,7 @@ export const startCommand: Command = {
   name: 'start',
   summary: 'Run the app in production.',
   takesApp: true,
-  about: `Runs with NODE_ENV=production: MONOBLOC_SECRET must be set (or the app says keepSecret: true), tables are created
+  about: `Runs with NODE_ENV=production: an app with users needs MONOBLOC_SECRET (or says keepSecret: true), tables are created
 only in an empty database, log lines are JSON unless standard output is a terminal. SIGTERM and SIGINT finish
 what is under way and exit 0; a second signal exits at once.`,
   options: {

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { define, endpoint, model, t } from 'monobloc'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { folderWith } from '../../test/api/child-app.ts'
 import { exerciseService } from '../../test/conformance/exercise-service.ts'
 import { backend } from './backend.ts'
@@ -79,6 +80,19 @@ describe('a backend', () => {
     const { url } = await start()
     expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'ready', checks: { database: 'ok' } })
   })
+  test('keeps the bounds that its options and settings say', async () => {
+    const echo = endpoint('POST /echo', { body: z.string(), handle: ({ body }) => body })
+    const app = backend({ serve: [echo], bodyLimit: 10, limits: { target: 20 } })
+    const { url } = await starter(app).start()
+    const post = async (path: string, text: string) => {
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(text) })).status
+    }
+    expect(await post('/echo', 'x'.repeat(8))).toBe(200)
+    expect(await post('/echo', 'x'.repeat(9))).toBe(413)
+    expect(await post(`/echo?${'x'.repeat(14)}`, 'x')).toBe(200)
+    expect(await post(`/echo?${'x'.repeat(15)}`, 'x')).toBe(414)
+  })
   test('rejects a start with the problems, and prints and ends nothing', async () => {
     const app = notes()
     const folder = folderWith({ '.env': 'PORT=here' })
@@ -89,8 +103,8 @@ describe('a backend', () => {
   })
   test('says what it would start with, and opens nothing', () => {
     const folder = folderWith({})
-    const { config, schema } = notes().inspect({ environment: { NODE_ENV: 'production' }, folder })
-    expect(config).toMatchObject({ code: 'configuration_invalid' })
+    const { config, schema } = notes().inspect({ environment: { NODE_ENV: 'production', PORT: 'x' }, folder })
+    expect(config).toMatchObject({ code: 'configuration_invalid', violations: [{ path: ['PORT'] }] })
     expect([...schema!.models.keys()]).toContain('note')
   })
   test('takes listen() in a test as a start', async () => {

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Child, type ChildOptions, door, folderWith, hello, programSource } from '../../test/api/child-app.ts'
+import { Child, type ChildOptions, door, folderWith, hello, programSource, users } from '../../test/api/child-app.ts'
 
 const secret = 'abcdefghijklmnopqrstuvwxyz012345'
 const production = { NODE_ENV: 'production', MONOBLOC_SECRET: secret }
@@ -156,7 +156,8 @@ describe('a program that is told to stop', () => {
 
 describe('a program that cannot start', () => {
   test('tells every problem of its configuration and ends with 78', async () => {
-    const { child } = run(programSource(hello), { NODE_ENV: 'production', PORT: '99999', MONOBLOC_LOG: 'loud' })
+    const source = programSource(users.serve, '', users.before)
+    const { child } = run(source, { NODE_ENV: 'production', PORT: '99999', MONOBLOC_LOG: 'loud' })
     expect((await child.exit).code).toBe(78)
     for (const name of ['PORT', 'MONOBLOC_LOG', 'MONOBLOC_SECRET']) expect(child.err).toContain(name)
     expect(child.out).toBe('')

@@ -101,3 +101,10 @@ export function programSource(serve: string, options = '', before = ''): string 
 }
 
 export const hello = `endpoint('GET /hello', { handle: () => ({ hello: 'world' }) })`
+
+/** An app with users, which signs tokens: what it declares, and what it serves. */
+export const users = {
+  before: `const User = model('user', { id: t.id(), name: t.text() })
+    const users = define({ models: { User }, user: User })`,
+  serve: `users.endpoint('GET /me', { handle: ({ user }) => ({ name: user.name }) })`,
+}

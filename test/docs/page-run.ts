@@ -24,7 +24,8 @@ export function writePage({ folders }: PagePlan, root: string): void {
 
 function write(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true })
-  writeFileSync(file, text)
+  // A port said in code is stronger than PORT, and pages run beside each other.
+  writeFileSync(file, text.replaceAll('.listen(3000)', '.listen(0)'))
 }
 
 /** Runs the blocks of a page in their order, and throws at the first that is not what the page says. */
@@ -163,6 +164,8 @@ class PageRun {
       ...Object.fromEntries(Object.entries({ HOME, TMPDIR, LANG }).filter(([, value]) => value)),
       PATH: [this.options.bin, path.dirname(process.execPath), PATH].join(path.delimiter),
       PORT: '0',
+      // `monobloc start` runs in production, which makes none of its own.
+      MONOBLOC_SECRET: 'a secret for the pages of the documentation',
       MONOBLOC_DATA: path.join(this.folder(folder), 'data'),
       NODE_COMPILE_CACHE: path.join(this.options.bin, 'compile-cache'),
       NO_COLOR: '1',

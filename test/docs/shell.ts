@@ -7,9 +7,11 @@ export class Shell {
   private readonly bash: ChildProcessWithoutNullStreams
   private stdout = ''
   private stderr = ''
+  private readonly ended: Promise<unknown>
 
   constructor(options: RunOptions) {
     this.bash = spawn('bash', ['--noprofile', '--norc'], { ...options, stdio: 'pipe' })
+    this.ended = once(this.bash, 'exit')
     this.bash.stdout.setEncoding('utf8').on('data', (chunk) => (this.stdout += chunk))
     this.bash.stderr.setEncoding('utf8').on('data', (chunk) => (this.stderr += chunk))
   }
@@ -24,7 +26,9 @@ export class Shell {
       const end = /\x01(\d+)\x02$/.exec(this.stdout)
       if (end) return { code: Number(end[1]), stdout: this.stdout.slice(0, end.index), stderr: this.stderr }
       if (this.bash.exitCode !== null) throw new Error(`${command}: the shell ended\n${this.stderr}`)
-      await Promise.race([once(this.bash.stdout, 'data'), once(this.bash, 'exit')])
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.bash.stdout.once('data', () => resolve())
+      await Promise.race([promise, this.ended])
     }
   }
 

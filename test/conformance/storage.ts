@@ -5,6 +5,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/storage/index.ts'
 import { ample, codeOf, gate, insertPerson, names, type OpenStorage, schema, sql, write } from './storage-fixture.ts'
+import { exerciseGroups } from './storage-groups.ts'
 import { exerciseLog } from './storage-log.ts'
 import { exerciseRaw } from './storage-raw.ts'
 import { exerciseReads } from './storage-reads.ts'
@@ -24,6 +25,7 @@ export function exerciseStorage(
 ): void {
   describe(name, () => {
     exerciseWrites(open)
+    exerciseGroups(open)
     exerciseReads(open)
     exerciseLog(open)
     exerciseRaw(open)

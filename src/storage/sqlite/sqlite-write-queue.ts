@@ -20,6 +20,22 @@ export interface WriteMember {
   reject: (error: unknown) => void
 }
 
+export interface WriterOptions {
+  /** Milliseconds since the epoch, for the log. */
+  now: () => number
+  /** How many writes may wait. */
+  maxWaiting: number
+  maxMembers: number
+  maxMillis: number
+  busyRetryMillis: number
+  /** A commit failed and the process must end. */
+  onFatal: (error: unknown) => void
+  /** After each turn, when its members have been answered. */
+  onCommit: () => void
+  /** For the fault campaign, which must see this fail. */
+  acknowledgeEarly: boolean
+}
+
 /** Writes in the order in which they came. Removing the first costs the same however many wait. */
 export class WriteQueue {
   readonly limit: number

@@ -8,7 +8,8 @@ import type { SqliteConnection } from './sqlite-connection.ts'
 import { openConnection } from './sqlite-open.ts'
 import { settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
-import { SqliteWriter, type WriterOptions } from './sqlite-write-turn.ts'
+import type { WriterOptions } from './sqlite-write-queue.ts'
+import { SqliteWriter } from './sqlite-write-turn.ts'
 
 const cleanups: (() => void)[] = []
 afterEach(() => {

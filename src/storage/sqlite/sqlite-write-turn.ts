@@ -1,9 +1,11 @@
+// Not the global ones, which tests of applications replace: a turn would never begin.
+import { setImmediate, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
 import type { WriteOptions } from '../storage.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { isBusy, isFailedSync, isIoError, translateError } from './sqlite-errors.ts'
-import { type WriteMember, WriteQueue, type WriteWork } from './sqlite-write-queue.ts'
+import { type WriteMember, WriteQueue, type WriterOptions, type WriteWork } from './sqlite-write-queue.ts'
 import { SqliteWriteSession } from './sqlite-write-session.ts'
 
 /**
@@ -136,7 +138,7 @@ export class SqliteWriter {
     this.#current = member
     let result: unknown
     try {
-      this.#connection.db.exec('savepoint member')
+      this.#connection.control('savepoint member')
       result = member.work(session)
     } catch (error) {
       this.#finish(member, true, error)
@@ -177,7 +179,7 @@ export class SqliteWriter {
   #release(member: WriteMember, session: SqliteWriteSession): void {
     try {
       session.position = this.#rows.append(member.options)
-      this.#connection.db.exec('release member')
+      this.#connection.control('release member')
       this.#done.push(member)
     } catch (error) {
       member.failed = true
@@ -296,20 +298,4 @@ function notBegun(): MonoblocError {
     detail: 'The write did not begin before its deadline.',
     headers: { 'Retry-After': '1' },
   })
-}
-
-export interface WriterOptions {
-  /** Milliseconds since the epoch, for the log. */
-  now: () => number
-  /** How many writes may wait. */
-  maxWaiting: number
-  maxMembers: number
-  maxMillis: number
-  busyRetryMillis: number
-  /** A commit failed and the process must end. */
-  onFatal: (error: unknown) => void
-  /** After each turn, when its members have been answered. */
-  onCommit: () => void
-  /** For the fault campaign, which must see this fail. */
-  acknowledgeEarly: boolean
 }

@@ -94,7 +94,10 @@ export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: strin
       const key = keyFromPath(model, params)
       const shape = query === undefined || isEmpty(query) ? undefined : readRowQuery(askable, query)
       return chain(
-        ScopedDb.read(db, (rows) => rows.getJson(model, key, shape)),
+        ScopedDb.read(db, (rows) => {
+          rows.session.last?.()
+          return rows.getJson(model, key, shape)
+        }),
         (text) => new JsonText(text),
       )
     },
@@ -102,7 +105,10 @@ export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: strin
 }
 
 function page(db: unknown, { model }: Askable, asked: ListQuery): MaybePromise<JsonPage> {
-  return ScopedDb.read(db, (rows) => rows.findJson(model, asked))
+  return ScopedDb.read(db, (rows) => {
+    rows.session.last?.()
+    return rows.findJson(model, asked)
+  })
 }
 
 function isEmpty(record: object): boolean {

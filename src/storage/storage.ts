@@ -24,6 +24,11 @@ export interface Statement {
 /** Statements of one unit of work: one snapshot when reading, one transaction when writing. */
 export interface Session {
   readonly writable: boolean
+  /**
+   * Says that one more statement will be asked and none after it: its own snapshot is then enough, which saves a third of
+   * what a read by key costs. It changes nothing where a snapshot or a transaction is held already.
+   */
+  last?(): void
   /** Every row. @throws MonoblocError, with the database's constraint violations already translated */
   all(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow[]>
   /** The first row, or undefined. */

@@ -30,6 +30,7 @@ export class SqliteConnection {
   #rows = new Map<Statement, StatementSync>()
   #values = new Map<Statement, StatementSync>()
   #raw = new Map<string, RawStatement>()
+  #controls = new Map<string, StatementSync>()
   #changes: StatementSync | undefined
   #preparingRaw = false
   #denied = false
@@ -100,6 +101,16 @@ export class SqliteConnection {
     return rows
   }
 
+  /** Transaction control that each unit of work needs: prepared, since `exec` would compile it every time. */
+  control(sql: 'begin' | 'rollback' | 'savepoint member' | 'release member'): void {
+    let prepared = this.#controls.get(sql)
+    if (!prepared) {
+      prepared = this.db.prepare(sql)
+      this.#controls.set(sql, prepared)
+    }
+    prepared.run()
+  }
+
   /** A user's own SQL. @throws MonoblocError `statement_refused`, `result_too_large` beyond `maxRows` */
   raw(sql: string, values: readonly unknown[], maxRows: number): RawResult {
     const bound = values.map(bindable)
@@ -128,6 +139,7 @@ export class SqliteConnection {
     this.#rows.clear()
     this.#values.clear()
     this.#raw.clear()
+    this.#controls.clear()
     if (this.db.isOpen) this.db.close()
   }
 

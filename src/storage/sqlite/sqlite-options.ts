@@ -14,12 +14,16 @@ export interface SqliteOptions {
   mode?: 'development' | 'production'
   /**
    * Connections for reading in this process at most: so many handlers can hold a snapshot while they await something
-   * else. Each has a file handle and up to `cacheKib` of memory. Default: 16.
+   * else. Each has a file handle and up to 4 MiB of cache. Default: 16.
    */
   readers?: number
   /** Processes for reads that may take long, which are killed at their deadline. Default: 2. */
   readerProcesses?: number
-  /** Page cache of each connection, in KiB. Default: 4,096. */
+  /**
+   * Page cache in KiB, of the connection that reads most and of the one that writes. It is filled by what is read: a small
+   * database stays small. Where the often-read part of a database does not fit, each read by key costs half as much
+   * again, for pages that come from the system's cache by a system call each. Default: 65,536.
+   */
   cacheKib?: number
   /** Writes that may wait for their turn; one more is refused with `overloaded`. Default: 10,000. */
   maxWaitingWrites?: number
@@ -61,6 +65,9 @@ interface TestingOptions {
 export type SqliteSettings = ReturnType<typeof settingsOf>
 
 /** @throws MonoblocError `configuration_invalid` */
+/** Of every further connection: there may be many, and they are seldom used. */
+const otherCacheKib = 4096
+
 export function settingsOf(options: SqliteOptions & TestingOptions) {
   if (options.file === ':memory:' || options.file === '') {
     throw new MonoblocError('configuration_invalid', {
@@ -73,7 +80,8 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     mode: options.mode ?? 'production',
     readers: options.readers ?? 16,
     readerProcesses: options.readerProcesses ?? 2,
-    cacheKib: options.cacheKib ?? 4096,
+    cacheKib: options.cacheKib ?? 65_536,
+    otherCacheKib: Math.min(otherCacheKib, options.cacheKib ?? otherCacheKib),
     maxWaiting: options.maxWaitingWrites ?? 10_000,
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
     closeMillis: options.closeMillis ?? 1_000,

@@ -14,7 +14,8 @@ export interface ReadPoolOptions {
   connections: number
   /** Statements that may wait for a connection; one more is refused with `overloaded`. */
   maxWaiting: number
-  open: () => SqliteConnection
+  /** @param main it will be the one that is used whenever it is free */
+  open: (main: boolean) => SqliteConnection
   isBounded: (connection: SqliteConnection, statement: Statement) => boolean
 }
 
@@ -34,11 +35,15 @@ interface OpenRead {
 /** What a read came to: its result, or that it has to start over in a reader process. */
 export type Outcome<T> = { moved: false; value: T } | { moved: true }
 
-/** Connections for reading in this process. The one used last is used next, because its cache is warm. */
+/**
+ * Connections for reading in this process. One of them, the main one, is used whenever it is free: handlers that wait for
+ * nothing all run on it, and a large cache pays for itself there alone.
+ */
 export class SqliteReadPool implements ConnectionSource {
   readonly #options: ReadPoolOptions
   readonly #idle: SqliteConnection[] = []
   readonly #all = new Set<SqliteConnection>()
+  #main: SqliteConnection | undefined
   readonly #waiting: Waiting[] = []
   readonly #open = new Set<OpenRead>()
   #sweeping = false
@@ -97,7 +102,8 @@ export class SqliteReadPool implements ConnectionSource {
     const free = this.#idle.pop()
     if (free) return free
     if (this.#all.size < this.#options.connections) {
-      const connection = this.#options.open()
+      const connection = this.#options.open(this.#main === undefined)
+      this.#main ??= connection
       this.#all.add(connection)
       return connection
     }
@@ -117,7 +123,8 @@ export class SqliteReadPool implements ConnectionSource {
     const next = this.#waiting.shift()
     if (next) next.resolve(connection)
     else if (this.#closed) this.#drop(connection)
-    else this.#idle.push(connection)
+    else if (connection === this.#main) this.#idle.push(connection)
+    else this.#idle.unshift(connection)
   }
 
   /** Gives up snapshots that are older than so many milliseconds, with `deadline_exceeded`. */
@@ -148,6 +155,7 @@ export class SqliteReadPool implements ConnectionSource {
 
   #drop(connection: SqliteConnection): void {
     this.#all.delete(connection)
+    if (connection === this.#main) this.#main = undefined
     connection.close()
   }
 

@@ -21,7 +21,8 @@ export interface ConnectionSource {
 
 /**
  * One snapshot on a connection of this process. It begins with the first statement, so that a handler which asks
- * nothing holds nothing.
+ * nothing holds nothing. The last statement of all needs no transaction where it is the first, too: it has a snapshot of
+ * its own.
  *
  * - fresh: no connection yet.
  * - open: a snapshot is held.
@@ -34,6 +35,8 @@ export class SqliteReadSession implements Session {
   readonly position = undefined
   readonly #source: ConnectionSource
   readonly #deadlineAt: number
+  #asked = false
+  #last = false
   #connection: SqliteConnection | undefined
   #ended: ErrorCode | undefined
   moved = false
@@ -43,25 +46,26 @@ export class SqliteReadSession implements Session {
     this.#deadlineAt = deadlineAt
   }
 
+  last(): void {
+    if (!this.#asked) this.#last = true
+  }
+
   all(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow[]> {
     const connection = this.#open()
-    if (connection instanceof Promise) return connection.then(() => this.all(statement, values))
-    this.#bounded(connection, statement)
-    return connection.all(statement, values)
+    if (connection instanceof Promise) return connection.then(() => this.#held(statement).all(statement, values))
+    return this.#bounded(connection, statement).all(statement, values)
   }
 
   first(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow | undefined> {
     const connection = this.#open()
-    if (connection instanceof Promise) return connection.then(() => this.first(statement, values))
-    this.#bounded(connection, statement)
-    return connection.first(statement, values)
+    if (connection instanceof Promise) return connection.then(() => this.#held(statement).first(statement, values))
+    return this.#bounded(connection, statement).first(statement, values)
   }
 
   value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined> {
     const connection = this.#open()
-    if (connection instanceof Promise) return connection.then(() => this.value(statement, values))
-    this.#bounded(connection, statement)
-    return connection.value(statement, values)
+    if (connection instanceof Promise) return connection.then(() => this.#held(statement).value(statement, values))
+    return this.#bounded(connection, statement).value(statement, values)
   }
 
   run(): never {
@@ -85,12 +89,14 @@ export class SqliteReadSession implements Session {
     const connection = this.#connection
     if (!connection) return
     this.#connection = undefined
-    connection.db.exec('rollback')
+    if (!this.#last) connection.control('rollback')
     this.#source.give(connection)
   }
 
   #open(): SqliteConnection | Promise<SqliteConnection> {
     this.#check()
+    if (this.#last && this.#asked) throw new Error('a statement came after the last one')
+    this.#asked = true
     if (this.#connection) return this.#connection
     const taken = this.#source.take(this.#deadlineAt)
     return taken instanceof Promise ? taken.then((connection) => this.#begin(connection)) : this.#begin(taken)
@@ -103,13 +109,19 @@ export class SqliteReadSession implements Session {
       this.#check()
       return this.#connection!
     }
-    connection.db.exec('begin')
+    if (!this.#last) connection.control('begin')
     this.#connection = connection
     return connection
   }
 
-  #bounded(connection: SqliteConnection, statement: Statement): void {
-    if (statement.reach === 'bounded' || this.#source.isBounded(connection, statement)) return
+  /** The connection that was waited for, unless the work ended meanwhile. */
+  #held(statement: Statement): SqliteConnection {
+    this.#check()
+    return this.#bounded(this.#connection!, statement)
+  }
+
+  #bounded(connection: SqliteConnection, statement: Statement): SqliteConnection {
+    if (statement.reach === 'bounded' || this.#source.isBounded(connection, statement)) return connection
     this.moved = true
     throw new MoveToReader()
   }

@@ -32,6 +32,53 @@ async function open(options: Partial<SqliteOptions> = {}) {
   return { file, storage }
 }
 
+describe('the last statement of a read', () => {
+  test('needs no transaction where it is the first, and none may follow', async () => {
+    const { storage } = await open()
+    await storage.write(ample, (session) => session.run(insert, ['a']))
+    expect(
+      storage.read(ample, (session) => {
+        session.last!()
+        return session.value(count, [])
+      }),
+    ).toBe(1)
+    const two = () =>
+      storage.read(ample, (session) => {
+        session.last!()
+        session.value(count, [])
+        return session.value(count, [])
+      })
+    expect(two).toThrow('after the last one')
+    expect(storage.read(ample, (session) => session.value(count, []))).toBe(1)
+  })
+
+  test('sees the snapshot that is held already', async () => {
+    const { storage } = await open()
+    const seen = await storage.read(ample, async (session) => {
+      const before = session.value(count, [])
+      await storage.write(ample, (writing) => writing.run(insert, ['a']))
+      session.last!()
+      return [before, session.value(count, [])]
+    })
+    expect(seen).toEqual([0, 0])
+  })
+
+  test('waits for a connection like any other', async () => {
+    const { storage } = await open({ readers: 1 })
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
+    const first = storage.read(ample, async (session) => {
+      session.value(count, [])
+      await held
+    })
+    const second = storage.read(ample, (session) => {
+      session.last!()
+      return session.value(count, [])
+    })
+    release()
+    expect(await Promise.all([first, second])).toEqual([undefined, 0])
+  })
+})
+
 describe('opening', () => {
   test('a database in memory is refused, because each connection would have its own', () => {
     for (const file of [':memory:', '']) {

@@ -76,12 +76,12 @@ class SqliteStorage implements Storage {
     this.#readers = new SqliteReadPool({
       connections: this.#settings.readers,
       maxWaiting: this.#settings.maxWaitingReads,
-      open: () => this.#openReader(),
+      open: (main) => this.#openReader(main),
       isBounded: (connection, statement) => this.#reach.isBounded(connection, statement),
     })
     this.#remote = new SqliteReaderPool({
       file: this.#settings.file,
-      cacheKib: this.#settings.cacheKib,
+      cacheKib: this.#settings.otherCacheKib,
       processes: this.#settings.readerProcesses,
       maxWaiting: this.#settings.maxWaitingReads,
     })
@@ -120,9 +120,9 @@ class SqliteStorage implements Storage {
     }
   }
 
-  #openReader(): SqliteConnection {
-    const { file, cacheKib } = this.#settings
-    return openConnection(file, { readOnly: true, cacheKib, fold: foldCase })
+  #openReader(main = false): SqliteConnection {
+    const { file, cacheKib, otherCacheKib } = this.#settings
+    return openConnection(file, { readOnly: true, cacheKib: main ? cacheKib : otherCacheKib, fold: foldCase })
   }
 
   close(): Promise<void> {

@@ -8,7 +8,7 @@ import { answeredAt, losePower, losses } from './power-loss.ts'
 import { Random } from './random.ts'
 import { Server, type Testing } from './server.ts'
 import { whyNoStrace } from './tools.ts'
-import { readTrace, type Trace, traced } from './trace.ts'
+import { readTrace, type Trace } from './trace.ts'
 import { Workload } from './workload.ts'
 
 const clients = 6
@@ -70,7 +70,7 @@ async function record(
   const disk = path.join(folder, 'disk')
   const file = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file: path.join(disk, database), testing, under: traced(file) })
+  const server = Server.spawn({ file: path.join(disk, database), testing, trace: { file } })
   const port = await server.listening()
   if (port === null) throw new Error(`it does not start: ${server.output}`)
   const workload = new Workload(seed, clients, ledger)

@@ -7,7 +7,7 @@ import { checkAnswers } from './check-answers.ts'
 import { Random } from './random.ts'
 import { Server } from './server.ts'
 import { whyNoStrace } from './tools.ts'
-import { readTrace, traced } from './trace.ts'
+import { readTrace } from './trace.ts'
 import { Workload } from './workload.ts'
 
 const clients = 6
@@ -15,6 +15,9 @@ const clients = 6
 // The first dozen syncs make the database, its tables and the seed; the later ones are of commits and checkpoints.
 const latestOfStart = 14
 const latestSync = 150
+
+// Enough for twice as many syncs.
+const requestsPerClient = 400
 
 /**
  * An fsync fails: once, or from then on. The server must end and say so, and answer nothing that is not on disk, where
@@ -41,9 +44,11 @@ async function failSync(seed: number, folder: string) {
   const file = path.join(disk, 'data/app.db')
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file, under: traced(traceFile, `fsync,fdatasync:error=EIO:when=${which}`) })
+  const server = Server.spawn({ file, trace: { file: traceFile, inject: [`fsync,fdatasync:error=EIO:when=${which}`] } })
   const port = await server.listening()
-  if (port !== null) await new Workload(seed, clients, ledger).run(port)
+  if (port !== null) await new Workload(seed, clients, ledger).run(port, requestsPerClient)
+  const isUp = await server.isUp()
+  if (isUp) server.kill()
   const { code, signal } = await server.ended
   const trace = readTrace(traceFile, disk)
   const failed = trace.events.find((event) => event.kind === 'sync' && event.failed)
@@ -52,8 +57,9 @@ async function failSync(seed: number, folder: string) {
   const violations = [
     ...late.map((event) => `${event.kind === 'answer' && event.request} was acknowledged after the failure`),
     ...checkAnswers(ledger),
-    ...(code === 0 || signal !== null ? [`it ended with ${signal ?? code}`] : []),
-    ...(/disk I\/O error|EIO/.test(server.output) ? [] : [`it did not say why it ended: ${server.output}`]),
+    ...(isUp ? [`it went on after ${path.basename(failed.path)} could not be synced`] : []),
+    ...(!isUp && !code ? [`it ended with ${signal ?? code}`] : []),
+    ...(isUp || /disk I\/O error|EIO/.test(server.output) ? [] : [`it did not say why it ended: ${server.output}`]),
     ...(await checkAftermath(file, ledger, { trace, disk, scratch: path.join(folder, 'lost'), random })),
   ]
   return {

@@ -7,7 +7,7 @@ import { runCrashes } from './crash.campaign.ts'
 import { runPowerLosses } from './durability.campaign.ts'
 import { Server } from './server.ts'
 import { whyNoStrace } from './tools.ts'
-import { readTrace, traced } from './trace.ts'
+import { readTrace } from './trace.ts'
 
 let folder: string
 beforeEach(() => {
@@ -37,7 +37,7 @@ test('a sync that fails while nobody writes ends the server, too', async ({ skip
   const run = async (name: string, ...injected: string[]) => {
     const file = path.join(disk, name, 'app.db')
     const trace = path.join(folder, `${name}.trace`)
-    const server = Server.spawn({ file, under: traced(trace, ...injected) })
+    const server = Server.spawn({ file, trace: { file: trace, inject: injected } })
     const port = await server.listening()
     if (injected.length === 0) server.kill()
     const ended = await server.ended

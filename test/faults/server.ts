@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import path from 'node:path'
 import { Connection } from './connection.ts'
+import { traced } from './trace.ts'
 
 export interface ServerOptions {
   /** The database. */
   file: string
   /** Ways to open it that exist for these tests only. */
   testing?: Testing
-  /** A command and its arguments that runs the server: `['strace', …]`. */
-  under?: string[]
+  /** Where strace writes what the server does, and the calls that it makes fail. */
+  trace?: { file: string; inject?: string[] }
 }
 
 export interface Testing {
@@ -22,8 +24,13 @@ export interface Ended {
   signal: NodeJS.Signals | null
 }
 
-// A start takes under a second on an idle machine; what takes a minute hangs.
+// A start takes under a second on an idle machine, and no load here lasts longer than some: what takes so long hangs.
 const startMilliseconds = 60_000
+const longestMilliseconds = 180_000
+
+// A server that spins fills the disk with its trace within minutes. The traces of these campaigns have some ten megabytes.
+const longestTrace = 1024 ** 3
+const watchMilliseconds = 250
 
 /** A process that serves the app on a database file. */
 export class Server {
@@ -40,7 +47,8 @@ export class Server {
   }
 
   /** Begins to start; `listening` says when it has. */
-  static spawn({ file, testing = {}, under = [] }: ServerOptions): Server {
+  static spawn({ file, testing = {}, trace }: ServerOptions): Server {
+    const under = trace ? traced(trace.file, ...(trace.inject ?? [])) : []
     const main = path.join(import.meta.dirname, 'server-process.ts')
     const command = [...under, process.execPath, '--conditions=source', main, file, JSON.stringify(testing)]
     const settings = {
@@ -50,7 +58,22 @@ export class Server {
       HOST: '127.0.0.1',
     }
     const env = { ...process.env, ...settings }
-    return new Server(spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] }))
+    const server = new Server(
+      spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+    )
+    server.#watch(trace?.file)
+    return server
+  }
+
+  #watch(trace: string | undefined): void {
+    const until = performance.now() + longestMilliseconds
+    const timer = setInterval(() => {
+      const isLong = trace !== undefined && (statSync(trace, { throwIfNoEntry: false })?.size ?? 0) > longestTrace
+      if (!isLong && performance.now() < until) return
+      this.#output += `\n(killed: ${isLong ? 'its trace is too long' : 'it hangs'})\n`
+      this.#killGroup()
+    }, watchMilliseconds)
+    void this.ended.then(() => clearInterval(timer))
   }
 
   /** Everything that it printed. */
@@ -94,21 +117,28 @@ export class Server {
     return answer !== null
   }
 
-  /** SIGKILL, at once. */
+  /** SIGKILL for the server alone, at once; before its process is known, for it and what runs it. */
   kill(): void {
-    if (this.#pid !== undefined && !this.hasEnded) {
-      try {
-        process.kill(this.#pid, 'SIGKILL')
-      } catch {
-        // It has ended by itself.
-      }
-    } else {
-      this.#child.kill('SIGKILL')
-    }
+    if (this.hasEnded) return
+    if (this.#pid === undefined) this.#killGroup()
+    else signal(this.#pid, 'SIGKILL')
   }
 
   async stop(): Promise<Ended> {
-    if (this.#pid !== undefined && !this.hasEnded) process.kill(this.#pid, 'SIGTERM')
+    if (this.#pid !== undefined && !this.hasEnded) signal(this.#pid, 'SIGTERM')
     return this.ended
+  }
+
+  // strace, when it is killed, leaves what it watched running.
+  #killGroup(): void {
+    signal(-this.#child.pid!, 'SIGKILL')
+  }
+}
+
+function signal(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name)
+  } catch {
+    // It has ended by itself.
   }
 }

@@ -7,7 +7,7 @@ import { checkAnswers } from './check-answers.ts'
 import { Random } from './random.ts'
 import { Server } from './server.ts'
 import { whyNoStrace } from './tools.ts'
-import { readTrace, traced } from './trace.ts'
+import { readTrace } from './trace.ts'
 import { Workload } from './workload.ts'
 
 const clients = 6
@@ -42,7 +42,7 @@ async function failWrite(seed: number, folder: string) {
   const file = path.join(disk, 'data/app.db')
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file, under: traced(traceFile, `pwrite64:error=${error}:when=${which}`) })
+  const server = Server.spawn({ file, trace: { file: traceFile, inject: [`pwrite64:error=${error}:when=${which}`] } })
   const port = await server.listening()
   if (port !== null) await new Workload(seed, clients, ledger).run(port, requestsPerClient)
   const isUp = port !== null && (await server.isUp())

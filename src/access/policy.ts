@@ -47,6 +47,7 @@ type AnyRules = PolicyRules<any, any, any>
 export class Policies {
   readonly #rules = new Map<AnyModel, AnyRules>()
   readonly #constant = new Map<string, Condition>()
+  #nobody = new WeakMap<Schema, Guard>()
 
   /** @throws MonoblocError `definition_invalid` when the model has a policy already, or a rule is not one */
   set(model: AnyModel, rules: AnyRules): void {
@@ -62,6 +63,7 @@ export class Policies {
       checkRule(model, `anyone.${name}`, rule)
     }
     this.#rules.set(model, rules)
+    this.#nobody = new WeakMap()
   }
 
   /** Reads every rule that does not depend on a user, so that a wrong one shows at start. */
@@ -78,15 +80,26 @@ export class Policies {
 
   /** What this user (null: nobody) may do, for as long as one unit of work. */
   guard(schema: Schema, user: object | null): Guard {
-    const known = new Map<string, Condition>()
+    if (user !== null) return this.#guardOf(schema, user)
+    // What nobody may do depends on nothing, so that its answers are kept.
+    let nobody = this.#nobody.get(schema)
+    if (!nobody) {
+      nobody = this.#guardOf(schema, null)
+      this.#nobody.set(schema, nobody)
+    }
+    return nobody
+  }
+
+  #guardOf(schema: Schema, user: object | null): Guard {
+    const known: { [action in Action]?: Map<AnyModel, Condition> } = {}
     return {
       anonymous: user === null,
       rule: (model, action) => {
-        const id = `${action} ${model.name}`
-        let found = known.get(id)
+        const conditions = (known[action] ??= new Map())
+        let found = conditions.get(model)
         if (!found) {
           found = this.#rule(schema, model, action, user)
-          known.set(id, found)
+          conditions.set(model, found)
         }
         return found
       },

@@ -14,8 +14,9 @@ export function keyPath(model: AnyModel): string {
  * @throws MonoblocError `not_found`
  */
 export function keyFromPath(model: AnyModel, params: Record<string, string>): unknown {
-  const parts = model.key.map((name: string) => [name, partOf(model, name, params[name]!)])
-  return parts.length === 1 ? parts[0]![1] : Object.fromEntries(parts)
+  const { key } = model
+  if (key.length === 1) return partOf(model, key[0]!, params[key[0]!]!)
+  return Object.fromEntries(key.map((name: string) => [name, partOf(model, name, params[name]!)]))
 }
 
 /** The path that names a row. */

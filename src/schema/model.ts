@@ -1,5 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import { Field } from './field.ts'
+import type { JsonSchema } from './kind.ts'
+import { rowJsonSchema } from './kinds.ts'
 import { type InputValidator, inputOf, patchOf } from './model-input.ts'
 import { isName } from './name.ts'
 import type { InsertedOf, PatchedOf, WritableNames } from './types.ts'
@@ -37,6 +39,7 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
   readonly options: ModelOptions<F, K>
   declare readonly '~key': K
   #fields: Map<string, Field> | undefined
+  #key: readonly string[] | undefined
   #inputs = new Map<string, InputValidator>()
 
   constructor(name: N, shape: F, options: ModelOptions<F, K>) {
@@ -53,7 +56,11 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
 
   /** The names of the key's fields. */
   get key(): readonly string[] {
-    if (this.options.key) return this.options.key
+    this.#key ??= this.options.key ?? this.#soleKey()
+    return this.#key
+  }
+
+  #soleKey(): readonly string[] {
     const found = [...this.fields].filter(([, field]) => field.kind === 'id' || field.kind === 'serial')
     if (found.length !== 1) {
       throw new MonoblocError('definition_invalid', {
@@ -62,6 +69,11 @@ export class Model<N extends string = string, F extends Shape = Shape, K extends
       })
     }
     return [found[0]![0]]
+  }
+
+  /** JSON Schema 2020-12 of a row as it leaves; those of what comes in are told by `input` and `patch`. */
+  jsonSchema(): JsonSchema {
+    return rowJsonSchema(this)
   }
 
   /**

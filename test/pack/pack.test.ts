@@ -181,6 +181,8 @@ describe('three lines make an app', () => {
       const response = await fetch(served.origin)
       expect(response.status).toBe(200)
       expect(await response.json()).toEqual({ hello: 'world' })
+      for (const file of ['docs', 'docs/reference.css', 'docs/reference.js', 'openapi.json'])
+        expect((await fetch(`${served.origin}/${file}`)).status).toBe(200)
     } finally {
       await served.stop()
     }

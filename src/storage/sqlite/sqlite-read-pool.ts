@@ -127,6 +127,11 @@ export class SqliteReadPool implements ConnectionSource {
     else this.#idle.unshift(connection)
   }
 
+  /** When the oldest read that is under way began; Infinity without one. */
+  get oldest(): number {
+    return Math.min(...[...this.#open].map((entry) => entry.since))
+  }
+
   /** Gives up snapshots that are older than so many milliseconds, with `deadline_exceeded`. */
   endOlderThan(millis: number): void {
     const before = performance.now() - millis

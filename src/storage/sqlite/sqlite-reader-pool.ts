@@ -56,6 +56,11 @@ export class SqliteReaderPool {
     })
   }
 
+  /** When the oldest read that has a process began there; Infinity without one. */
+  get oldest(): number {
+    return Math.min(...[...this.#reads].map((read) => (read.running ? read.since : Infinity)))
+  }
+
   /** Gives up reads that have had a process for longer than so many milliseconds. */
   endOlderThan(millis: number): void {
     const before = performance.now() - millis

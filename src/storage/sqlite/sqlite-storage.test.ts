@@ -153,6 +153,35 @@ describe('the WAL', () => {
     expect(statSync(`${file}-wal`).size).toBeLessThan(8_000_000)
   })
 
+  test('begins anew although snapshots overlap all the time', async () => {
+    const { file, storage } = await open({ walAlarmBytes: 4_000_000 })
+    let reading = true
+    const read = async () => {
+      while (reading) {
+        await storage.read(ample, async (session) => {
+          await session.value(count, [])
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        })
+      }
+    }
+    const half = new Promise((resolve) => setTimeout(resolve, 10))
+    const readers = [read(), half.then(read)]
+    const page = 'x'.repeat(4_000)
+    let largest = 0
+    for (let n = 0; n < 150; n++) {
+      await storage.write(ample, (session) => {
+        for (let row = 0; row < 40; row++) session.run(insert, [page])
+      })
+      largest = Math.max(largest, statSync(`${file}-wal`).size)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    reading = false
+    await Promise.all(readers)
+    // Some 50 MB went through it.
+    expect(statSync(file).size).toBeGreaterThan(40_000_000)
+    expect(largest).toBeLessThan(16_000_000)
+  })
+
   test('that a snapshot holds is reported, and beyond the limit the snapshot is ended', async () => {
     const reports: { bytes: number; overLimit: boolean }[] = []
     const { storage } = await open({

@@ -91,6 +91,8 @@ class SqliteStorage implements Storage {
   #newUpkeep({ db }: SqliteConnection): Upkeep {
     return new Upkeep(db, {
       ...this.#settings,
+      holdWrites: () => this.#writer!.hold(),
+      oldestSnapshot: () => Math.min(this.#readers?.oldest ?? Infinity, this.#remote?.oldest ?? Infinity),
       endSnapshots: (olderThan) => {
         this.#readers?.endOlderThan(olderThan)
         this.#remote?.endOlderThan(olderThan)

@@ -16,8 +16,11 @@ const youngSnapshotMillis = 1_000
 
 const pageBytes = 4096
 
+/** Milliseconds for which writes wait at most, so that the WAL can begin anew: readers are rarely open for longer. */
+const holdMillis = 250
+
 export interface WalReport {
-  /** Size of what readers and writers still need of the WAL. */
+  /** Size of the WAL. It stays until no snapshot needs any of it. */
   bytes: number
   /** Beyond the limit: snapshots that are older than a second are ended. */
   overLimit: boolean
@@ -30,6 +33,10 @@ export interface UpkeepOptions {
   walLimitBytes: number
   onWal: ((report: WalReport) => void) | undefined
   onFatal: (error: unknown) => void
+  /** No turn begins until the function that it returns is called. */
+  holdWrites: () => () => void
+  /** When the oldest snapshot began, by \`performance.now\`; Infinity without one. */
+  oldestSnapshot: () => number
   /** Ends snapshots that are older than so many milliseconds. */
   endSnapshots: (olderThan: number) => void
   /** New statistics are there: connections that are kept should be opened anew. */
@@ -49,6 +56,10 @@ export class Upkeep {
   #triedAt = 0
   #alarmAt: number
   #wasOverLimit = false
+  readonly #firstAnewAt: number
+  #anewAt: number
+  /** Writes are held, and this lets them go on. */
+  #resume: (() => void) | undefined
   #pending: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout
 
@@ -56,6 +67,8 @@ export class Upkeep {
     this.#db = db
     this.#options = options
     this.#alarmAt = options.walAlarmBytes
+    this.#firstAnewAt = options.walAlarmBytes / 2 / pageBytes
+    this.#anewAt = this.#firstAnewAt
     // A SQLite that doesn't know NOOP (before 3.51) does a passive checkpoint instead: more often than needed, but right.
     this.#frames = db.prepare('pragma wal_checkpoint(noop)')
     this.#passive = db.prepare('pragma wal_checkpoint(passive)')
@@ -66,29 +79,76 @@ export class Upkeep {
   afterTurn(): void {
     const { log } = this.#frames.get() as { log: number }
     // The WAL began anew: it is written from its start again once all of it was moved and nobody reads it.
-    if (log < this.#triedAt) this.#triedAt = 0
+    if (log < this.#triedAt) {
+      this.#triedAt = 0
+      this.#anewAt = this.#firstAnewAt
+    }
     if (log - this.#triedAt >= framesPerCheckpoint) this.#pending ??= setImmediate(this.#checkpoint)
   }
 
   stop(): void {
     clearTimeout(this.#timer)
     if (this.#pending) clearImmediate(this.#pending)
+    this.#resume?.()
+    this.#resume = undefined
   }
 
   #checkpoint = (): void => {
     this.#pending = undefined
-    if (this.#db.isTransaction) return
-    try {
-      const { log, checkpointed } = this.#passive.get() as { log: number; checkpointed: number }
-      this.#triedAt = log
-      this.#watch((log - checkpointed) * pageBytes)
-    } catch (error) {
-      // The WAL keeps everything, and the next turn tries again: only a failed sync says that the disk can't be trusted.
-      if (isFailedSync(error)) this.#options.onFatal(translateError(error))
-    }
+    if (this.#db.isTransaction || this.#resume) return
+    const { log } = this.#move()
+    this.#triedAt = log
+    this.#report(log * pageBytes)
+    if (log >= this.#anewAt) this.#beginAnew()
   }
 
-  #watch(bytes: number): void {
+  /** Moves what no snapshot needs any more. Says how many frames the WAL has, and whether all of them are moved. */
+  #move(): { log: number; whole: boolean } {
+    try {
+      this.#passive.get()
+    } catch (error) {
+      // The WAL keeps everything, and it is tried again later: only a failed sync says that the disk can't be trusted.
+      if (isFailedSync(error)) this.#options.onFatal(translateError(error))
+    }
+    const { log, checkpointed } = this.#frames.get() as { log: number; checkpointed: number }
+    return { log, whole: log === checkpointed }
+  }
+
+  /**
+   * The WAL is written from its start again when all of it has been moved and no snapshot is left from before that.
+   * Where snapshots always overlap, the moment never comes by itself. So writes wait a little: until the snapshots that
+   * held the move back have ended, and then those that began before it was done. Later ones read the database itself.
+   */
+  #beginAnew(): void {
+    const began = performance.now()
+    let since = began
+    let whole = false
+    this.#resume = this.#options.holdWrites()
+    const look = () => {
+      if (!this.#resume) return
+      const now = performance.now()
+      const isHeld = this.#options.oldestSnapshot() < since
+      if (!isHeld && !whole) {
+        whole = this.#move().whole
+        since = now
+      } else if (!isHeld) {
+        this.#goOn()
+        return
+      }
+      if (now - began < holdMillis) setTimeout(look, 2)
+      else this.#goOn()
+    }
+    look()
+  }
+
+  #goOn(): void {
+    // Where it did not help (a backup reads, another process), the next time is when the WAL has doubled.
+    this.#anewAt = this.#move().log * 2
+    this.#resume?.()
+    this.#resume = undefined
+  }
+
+  #report(bytes: number): void {
     const { walAlarmBytes, walLimitBytes, onWal } = this.#options
     const overLimit = bytes > walLimitBytes
     if (overLimit) this.#options.endSnapshots(youngSnapshotMillis)

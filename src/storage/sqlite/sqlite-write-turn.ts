@@ -17,8 +17,11 @@ import { SqliteWriteSession } from './sqlite-write-session.ts'
  * - running: BEGIN IMMEDIATE is held, and one member runs. All of it happens within one macrotask: members go on by
  *   microtasks, and a macrotask that follows directly ends the turn. A member whose promise is still open then awaits
  *   something other than its session, and is refused.
+ * - held: the WAL is about to begin anew, and turns wait for a moment.
  * - refused: someone outside holds the lock. A timer tries again, until each member's deadline.
  * - dead: COMMIT met an I/O error. What is on disk is unknown; nobody is answered any more, and the process must end.
+ *
+ * All of it is in one file, because every way into and out of a turn is a transition of this one machine.
  *
  * A crash before COMMIT returned leaves nothing of the turn, and nobody was answered; a crash after it leaves all of it.
  */
@@ -27,7 +30,8 @@ export class SqliteWriter {
   readonly #options: WriterOptions
   readonly #queue: WriteQueue
   readonly #rows: SqliteCommitRows
-  #state: 'idle' | 'scheduled' | 'running' | 'refused' | 'dead' = 'idle'
+  #state: 'idle' | 'scheduled' | 'running' | 'refused' | 'held' | 'dead' = 'idle'
+  #isHeld = false
   #closing = false
   #current: WriteMember | undefined
   /** Members of this turn whose work has ended. */
@@ -63,10 +67,20 @@ export class SqliteWriter {
     })
   }
 
+  /** No turn begins until the function that this returns is called. A turn that runs goes on to its end. */
+  hold(): () => void {
+    this.#isHeld = true
+    return () => {
+      this.#isHeld = false
+      if (this.#state === 'held') this.#schedule()
+    }
+  }
+
   /** Refuses new writes and resolves when those under way have ended. */
   async close(): Promise<void> {
     this.#closing = true
     for (const member of this.#queue.remove(() => true)) member.reject(new MonoblocError('shutting_down'))
+    if (this.#state === 'held') this.#rest()
     if (this.#state === 'idle' || this.#state === 'dead') return
     await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
@@ -81,6 +95,10 @@ export class SqliteWriter {
   #begin = (): void => {
     if (this.#queue.length === 0) {
       this.#rest()
+      return
+    }
+    if (this.#isHeld) {
+      this.#state = 'held'
       return
     }
     try {

@@ -1,11 +1,11 @@
-import { z } from 'zod'
 import { MonoblocError, type Violation } from '../errors.ts'
 import {
   type AnyModel,
   type Field,
-  fieldValidator,
-  inputField,
-  patchField,
+  fieldReader,
+  isOptional,
+  ModelReader,
+  patchReader,
   violationsOf,
   writableFields,
 } from '../schema/index.ts'
@@ -14,44 +14,45 @@ import type { AnyRow } from '../storage/index.ts'
 export type WriteKind = 'insert' | 'patch'
 type Path = readonly (string | number)[]
 
-interface Validators {
-  insert: z.ZodObject
-  patch: z.ZodObject
+interface Readers {
+  insert: ModelReader
+  patch: ModelReader
+  /** Any of the fields of an insert: for what a hook changed of it. */
+  part: ModelReader
   /** Fields that only the system may give. */
   system: ReadonlySet<string>
   /** Those of them that must be given all the same: by the system or by a hook. */
   required: readonly string[]
 }
 
-const validators = new WeakMap<AnyModel, Validators>()
+const known = new WeakMap<AnyModel, Readers>()
 
-function validatorsOf(model: AnyModel): Validators {
-  let found = validators.get(model)
+function readersOf(model: AnyModel): Readers {
+  let found = known.get(model)
   if (!found) {
     const fields = [...(model.fields as Map<string, Field>)].filter(([, field]) => field.kind !== 'virtual')
     const writable = new Set(writableFields(model))
     const system = fields.filter(([name]) => !writable.has(name))
+    const whole = fields.map(([name, field]) => ({
+      name,
+      read: fieldReader(field),
+      optional: !writable.has(name) || isOptional(field),
+    }))
     found = {
-      insert: z.strictObject(
-        Object.fromEntries(
-          fields.map(([name, field]) => [
-            name,
-            writable.has(name) ? inputField(field) : fieldValidator(field).optional(),
-          ]),
-        ),
-      ),
-      patch: z.strictObject(Object.fromEntries(fields.map(([name, field]) => [name, patchField(field)]))),
+      insert: new ModelReader(whole),
+      patch: new ModelReader(fields.map(([name, field]) => ({ name, read: patchReader(field), optional: true }))),
+      part: new ModelReader(whole.map((field) => ({ ...field, optional: true }))),
       system: new Set(system.map(([name]) => name)),
-      required: system.filter(([, field]) => isRequired(field)).map(([name]) => name),
+      required: system.filter(([, field]) => !isMade(field) && !isOptional(field)).map(([name]) => name),
     }
-    validators.set(model, found)
+    known.set(model, found)
   }
   return found
 }
 
-function isRequired({ kind, options }: Field): boolean {
-  const made = kind === 'id' || kind === 'serial' || kind === 'manyToMany' || options.automatic !== undefined
-  return !made && !options.nullable && options.default === undefined
+// Monobloc or the database makes a value where none is given.
+function isMade({ kind, options }: Field): boolean {
+  return kind === 'id' || kind === 'serial' || options.automatic !== undefined
 }
 
 /**
@@ -61,12 +62,12 @@ function isRequired({ kind, options }: Field): boolean {
  * @throws MonoblocError `validation_failed` with every violation
  */
 export function validated(model: AnyModel, kind: WriteKind, input: unknown, asUser: boolean, at: Path = []): AnyRow {
-  const { system, ...schemas } = validatorsOf(model)
-  const result = schemas[kind].safeParse(input)
-  const violations = result.success ? [] : violationsOf(result.error.issues, at, input)
-  if (asUser) violations.push(...givenToTheSystem(input, system, at))
+  const readers = readersOf(model)
+  const result = readers[kind].read(input)
+  const violations = result.issues ? violationsOf(result.issues, at, input) : []
+  if (asUser) violations.push(...givenToTheSystem(input, readers.system, at))
   if (violations.length > 0) throw invalid(model, violations)
-  return result.data as AnyRow
+  return (result as { value: AnyRow }).value
 }
 
 function givenToTheSystem(input: unknown, system: ReadonlySet<string>, at: Path): Violation[] {
@@ -83,13 +84,12 @@ function givenToTheSystem(input: unknown, system: ReadonlySet<string>, at: Path)
  * @throws MonoblocError `validation_failed`
  */
 export function revalidated(model: AnyModel, kind: WriteKind, checked: AnyRow, made: AnyRow): AnyRow {
-  const { patch, insert } = validatorsOf(model)
-  const schema = kind === 'insert' ? insert.partial() : patch
-  const changed = Object.entries(made).filter(([name, value]) => value !== checked[name])
-  const kept = Object.entries(made).filter(([name, value]) => value === checked[name])
-  const result = schema.safeParse(Object.fromEntries(changed))
-  if (!result.success) throw invalid(model, violationsOf(result.error.issues))
-  return { ...Object.fromEntries(kept), ...result.data }
+  const isKept = ([name, value]: [string, unknown]) => Object.hasOwn(checked, name) && value === checked[name]
+  const entries = Object.entries(made)
+  const changed = Object.fromEntries(entries.filter((entry) => !isKept(entry)))
+  const result = readersOf(model)[kind === 'insert' ? 'part' : 'patch'].read(changed)
+  if (result.issues) throw invalid(model, violationsOf(result.issues, [], changed))
+  return { ...Object.fromEntries(entries.filter(isKept)), ...result.value }
 }
 
 /**
@@ -98,7 +98,7 @@ export function revalidated(model: AnyModel, kind: WriteKind, checked: AnyRow, m
  * @throws MonoblocError `validation_failed`
  */
 export function checkComplete(model: AnyModel, values: AnyRow): void {
-  const missing = validatorsOf(model).required.filter((name) => values[name] === undefined)
+  const missing = readersOf(model).required.filter((name) => values[name] === undefined)
   if (missing.length === 0) return
   throw invalid(
     model,

@@ -102,8 +102,15 @@ function decimalValue(value: unknown, scale: number): string | undefined {
 function isDay(text: string): boolean {
   const parts = datePattern.exec(text)
   if (!parts || parts[1] === '0000') return false
-  const time = Date.parse(`${text}T00:00:00.000Z`)
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
+  const month = Number(parts[2])
+  const day = Number(parts[3])
+  if (month < 1 || month > 12 || day < 1) return false
+  return day <= 28 || day <= daysIn(Number(parts[1]), month)
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }
 
 function timestampValue(value: unknown): Date | undefined {

@@ -195,7 +195,22 @@ test('the validator of a model describes itself, alone and inside other schemas'
     },
     required: ['book'],
   })
-  expect(fieldJsonSchema(Book.fields.get('shelf')!)).toEqual({ type: 'string' })
+  expect(Book.jsonSchema()).toEqual({
+    type: 'object',
+    properties: {
+      id: { type: 'string', format: 'uuid' },
+      title: { type: 'string', maxLength: 9 },
+      at: { type: ['string', 'null'], format: 'date-time' },
+      size,
+      hidden: { type: 'string' },
+      shelf: { type: 'string' },
+      createdAt: { type: 'string', format: 'date-time' },
+    },
+    required: ['id', 'title', 'at', 'size', 'hidden', 'shelf', 'createdAt'],
+    additionalProperties: false,
+  })
+  const standard = Book.input()['~standard'] as unknown as { jsonSchema: Record<string, (to: object) => object> }
+  expect(standard.jsonSchema.input!({ target: 'draft-2020-12' })).toEqual(jsonSchemaOf(Book.input()))
 })
 
 test('a document with a schema is described as it comes and as it is kept', () => {

@@ -50,7 +50,10 @@ function textKind(rule: TextRule): Kind {
         if (typeof value !== 'string') return refuse('invalid_type', 'must be a string')
         const text = normalised(value, options)
         if (!isStorableText(text)) return refuse('invalid_text', 'must not contain U+0000 or lone surrogates')
-        checkLength(codePointLength(text), min, max, 'characters', refuse)
+        // A text has at most as many code points as units, and at least half as many: most need no counting.
+        if ((max !== undefined && text.length > max) || (min !== undefined && text.length < 2 * min)) {
+          checkLength(codePointLength(text), min, max, 'characters', refuse)
+        }
         const wrong = rule.refuse?.(text)
         if (wrong) refuse('invalid_format', wrong)
         if (pattern && !matches(pattern, text)) refuse('invalid_format', `must match ${options.pattern}`)

@@ -69,6 +69,19 @@ export function fieldJsonSchema(field: Field, direction: Direction = 'input'): J
   return field.options.nullable ? nullableSchema(one) : one
 }
 
+/** What a row is as JSON: every visible field that is a column or computed. */
+export function rowJsonSchema(model: AnyModel): JsonSchema {
+  const fields = [...(model.fields as Map<string, Field>)].filter(
+    ([, field]) => field.kind !== 'manyToMany' && !field.options.writeOnly,
+  )
+  return {
+    type: 'object',
+    properties: Object.fromEntries(fields.map(([name, field]) => [name, fieldJsonSchema(field, 'output')])),
+    required: fields.map(([name]) => name),
+    additionalProperties: false,
+  }
+}
+
 function nullableSchema(schema: JsonSchema): JsonSchema {
   const { type } = schema
   if (Object.keys(schema).length === 0) return schema

@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { MonoblocError } from '../errors.ts'
-import type { Answer, AnswerBody } from './answer.ts'
+import { type Answer, type AnswerBody, onlyJson } from './answer.ts'
 import { contentTag, isOtherThanAsked, isUnchanged } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { jsonType, problemType } from './media-type.ts'
@@ -10,25 +11,69 @@ import { requestDone, requestFailed } from './request-log.ts'
 
 /** Sends a finished answer: adds what every answer carries, and holds a safe request to its conditions. */
 export function sendAnswer(exchange: Exchange, answer: Answer): void {
-  const { app, request, route } = exchange
-  const { status, body } = answer
-  const fields = answer.headers.slice()
-  let { tag } = answer
-  if (route?.safe && status === 200) {
-    const own = fields.indexOf('etag')
-    if (own >= 0) tag = fields[own + 1]!.replace(/^(?:W\/)?"(.*)"$/, '$1')
-    else if (body !== null && !(body instanceof Readable)) tag ??= contentTag(body)
-    if (tag !== null && own < 0) fields.push('etag', `"${tag}"`)
-    if (!fields.includes('cache-control')) fields.push('cache-control', app.cacheControl)
-    if (tag !== null && isUnchanged(request.headers, tag)) {
-      if (body instanceof Readable) body.destroy()
-      write(exchange, 304, withoutContentType(fields), null)
-      return
-    }
-    if (isOtherThanAsked(request.headers, tag)) throw new MonoblocError('precondition_failed')
-  } else if (tag !== null) fields.push('etag', `"${tag}"`)
-  if (answer.replayed) fields.push('idempotency-replayed', 'true')
-  write(exchange, status, fields, body)
+  const { status, body, headers } = answer
+  if (!exchange.route?.safe || status !== 200) {
+    const fields = answer.replayed ? [...headers, 'idempotency-replayed', 'true'] : headers.slice()
+    write(exchange, status, fields, body)
+  } else if (headers === onlyJson && typeof body === 'string' && isPlain(exchange)) {
+    sendPlain(exchange, body, answer.tag ?? contentTag(body))
+  } else sendConditional(exchange, answer)
+}
+
+/** Nothing about the request asks for more than the answer itself. */
+function isPlain({ app, request, trace }: Exchange): boolean {
+  const { headers } = request
+  return (
+    headers['if-none-match'] === undefined && headers['if-match'] === undefined && trace === undefined && !app.draining
+  )
+}
+
+/**
+ * What `sendConditional` would do for most GETs, with its header in one list that need not grow: half a microsecond
+ * less, where a whole read takes some ten.
+ */
+function sendPlain(exchange: Exchange, body: string, tag: string): void {
+  const { app, response } = exchange
+  const bytes = Buffer.byteLength(body)
+  response.writeHead(200, [
+    'content-type',
+    jsonType,
+    'etag',
+    `"${tag}"`,
+    'cache-control',
+    app.cacheControl,
+    'x-content-type-options',
+    'nosniff',
+    'x-request-id',
+    exchange.id,
+    'content-length',
+    String(bytes),
+  ])
+  end(response, body, bytes)
+  note(exchange, 200, bytes, undefined)
+}
+
+/** Text that is ASCII goes out as Latin-1, which Node writes without looking at each character. */
+function end(response: ServerResponse, body: string, bytes: number): void {
+  response.end(body, bytes === body.length ? 'latin1' : 'utf8')
+}
+
+function sendConditional(exchange: Exchange, { headers, body, tag: given }: Answer): void {
+  const { app, request } = exchange
+  const fields = headers.slice()
+  let tag = given
+  const own = fields.indexOf('etag')
+  if (own >= 0) tag = fields[own + 1]!.replace(/^(?:W\/)?"(.*)"$/, '$1')
+  else if (body !== null && !(body instanceof Readable)) tag ??= contentTag(body)
+  if (tag !== null && own < 0) fields.push('etag', `"${tag}"`)
+  if (!fields.includes('cache-control')) fields.push('cache-control', app.cacheControl)
+  if (tag !== null && isUnchanged(request.headers, tag)) {
+    if (body instanceof Readable) body.destroy()
+    write(exchange, 304, withoutContentType(fields), null)
+    return
+  }
+  if (isOtherThanAsked(request.headers, tag)) throw new MonoblocError('precondition_failed')
+  write(exchange, 200, fields, body)
 }
 
 /** Sends an error as problem details, or as the app's own form of it. */
@@ -75,8 +120,8 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
       fields.push('content-length', String(bytes))
     }
     response.writeHead(status, fields)
-    if (body === null) response.end()
-    else response.end(body)
+    if (typeof body === 'string') end(response, body, bytes)
+    else response.end(body ?? undefined)
   }
   note(exchange, status, bytes, error)
 }

@@ -29,3 +29,6 @@ export interface Answer {
   /** Stored for an `Idempotency-Key` and given again. */
   replayed?: boolean
 }
+
+/** The header of most answers: one list for all of them, by which they are known, and so never changed. */
+export const onlyJson: string[] = ['content-type', 'application/json']

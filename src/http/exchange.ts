@@ -42,8 +42,10 @@ export class Exchange {
   prepared: unknown
   done = false
   #bytes: Buffer | undefined
-  #values: string[] = []
-  #trace: Trace | undefined
+  readonly #values: string[] = []
+  readonly trace: Trace | undefined
+  /** Something has been waited for since `startedAt`. */
+  #waited = false
   #abort: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -51,8 +53,9 @@ export class Exchange {
     this.app = app
     this.request = request
     this.response = response
-    const given = request.headers['x-request-id']
+    const { 'x-request-id': given, traceparent } = request.headers
     this.id = given !== undefined && isRequestId(given) ? given : nextRequestId()
+    this.trace = traceparent === undefined ? undefined : continueTrace(traceparent as string)
   }
 
   start(): void {
@@ -61,10 +64,6 @@ export class Exchange {
     } catch (error) {
       this.fail(error)
     }
-  }
-
-  get trace(): Trace | undefined {
-    return (this.#trace ??= continueTrace(this.request.headers.traceparent as string | undefined))
   }
 
   get facts(): RequestFacts {
@@ -132,6 +131,7 @@ export class Exchange {
           request.headers['content-encoding'],
           route.accepts,
         )
+      this.#waited = true
       readBody(request, route.bodyLimit, (error, bytes) => this.#step(this.#received, error ?? bytes))
       return
     }
@@ -203,7 +203,10 @@ export class Exchange {
   }
 
   #answerOf(value: unknown, context: HandlerContext): Answer {
-    return this.route!.returns.answer(value, HandlerContext.replyOf(context))
+    const answer = this.route!.returns.answer(value, HandlerContext.replyOf(context))
+    // Part of what is recorded for an Idempotency-Key; of a safe request it depends on what is sent, and is added then.
+    if (answer.tag === null || this.route!.safe) return answer
+    return { ...answer, headers: [...answer.headers, 'etag', `"${answer.tag}"`], tag: null }
   }
 
   answer(answer: Answer): void {
@@ -222,7 +225,7 @@ export class Exchange {
 
   #unit(): Unit {
     const route = this.route!
-    const deadline = route.deadline - (performance.now() - this.startedAt)
+    const deadline = this.#waited ? route.deadline - (performance.now() - this.startedAt) : route.deadline
     if (deadline <= 0) throw new MonoblocError('deadline_exceeded')
     return {
       mode: route.mode,
@@ -250,6 +253,7 @@ export class Exchange {
       next.call(this, value)
       return
     }
+    this.#waited = true
     value.then(
       (result) => this.#step(next, result),
       (error) => this.fail(error),

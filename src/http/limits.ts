@@ -18,7 +18,8 @@ export interface HttpLimits {
   requestTimeout: number
   /**
    * Milliseconds that a connection may wait for its next request. Default 72,000: longer than the 60 s after which
-   * common load balancers close theirs, so that it is never us who close one on which a request is under way.
+   * common load balancers close theirs, so that it is never us who close one on which a request is under way. Noticed
+   * up to an eighth later.
    */
   keepAlive: number
   /** Milliseconds that a request may take once it is there. Beyond: 503 `deadline_exceeded`. Default 10,000. */

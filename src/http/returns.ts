@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { MonoblocError } from '../errors.ts'
 import { type AnyModel, type JsonSchema, jsonSchemaOf, Model, type StandardSchemaV1 } from '../schema/index.ts'
-import { type Answer, type AnswerBody, JsonText } from './answer.ts'
+import { type Answer, type AnswerBody, JsonText, onlyJson } from './answer.ts'
 import type { Returned, Returns } from './endpoint-types.ts'
 import { jsonType } from './media-type.ts'
 import { rowSchema } from './model-schema.ts'
@@ -56,9 +56,6 @@ export class CompiledReturns {
     return jsonAnswer(given, headers, body, value instanceof JsonText ? value.tag : undefined)
   }
 }
-
-// The header of most answers; shared, so never changed.
-const onlyJson = ['content-type', jsonType]
 
 export function jsonAnswer(
   status: number,

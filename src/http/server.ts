@@ -7,6 +7,7 @@ import { HttpApp } from './app.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Exchange } from './exchange.ts'
 import type { HttpHost } from './host.ts'
+import { closeIdleConnections } from './idle-connections.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
 import { problemType } from './media-type.ts'
 import { type ErrorMapper, problemOf } from './problem.ts'
@@ -138,7 +139,8 @@ function listenerFor(app: HttpApp, listener: http.RequestListener): http.Server 
       maxHeaderSize: limits.header + 1,
       headersTimeout: Math.min(limits.headerTimeout, limits.requestTimeout),
       requestTimeout: limits.requestTimeout,
-      keepAliveTimeout: limits.keepAlive,
+      // Off: see idle-connections.ts.
+      keepAliveTimeout: 0,
       // How late a timeout may be noticed: Node's 30 s would make a limit of 10 s one of 40.
       connectionsCheckingInterval: Math.min(1000, limits.headerTimeout, limits.requestTimeout),
       // Answered by us, as a problem.
@@ -146,6 +148,7 @@ function listenerFor(app: HttpApp, listener: http.RequestListener): http.Server 
     },
     listener,
   )
+  closeIdleConnections(server, limits.keepAlive)
   // Node drops what is beyond this count without a word: one more than allowed shows that there were too many.
   server.maxHeadersCount = limits.headerFields + 1
   // An expectation that we don't know is none of ours to fail for (RFC 9110, 10.1.1, lets us).

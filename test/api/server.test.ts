@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -143,6 +144,24 @@ describe('limits, at the bound and one past it', () => {
     expectProblem(await call(port, `GET /hello?${'x'.repeat(8186)}`), 414, 'uri_too_long')
     expect(await callRaw(port, requestOf(16_384))).toMatch(/^HTTP\/1.1 200/)
     expect(await callRaw(port, requestOf(16_385))).toMatch(/^HTTP\/1.1 431/)
+  })
+})
+
+describe('idle connections', () => {
+  test('are closed after their time, and not while something comes or is answered', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<string>()
+    const slow = endpoint('GET /slow', { anyone: true, transaction: false, handle: () => held })
+    const { port } = await serve({ limits: { keepAlive: 200 } }, [hello, slow])
+    const idle = net.connect(port, '127.0.0.1')
+    const busy = net.connect(port, '127.0.0.1')
+    const answers = { idle: '', busy: '' }
+    idle.on('data', (chunk) => (answers.idle += chunk)).write('GET /hello HTTP/1.1\r\nHost: x\r\n\r\n')
+    busy.on('data', (chunk) => (answers.busy += chunk)).write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(idle, 'close')
+    expect(answers.idle).toContain('"hello"')
+    release('done')
+    await once(busy, 'close')
+    expect(answers.busy).toContain('"done"')
   })
 })
 

@@ -36,19 +36,16 @@ describe('monobloc', () => {
     expect(wrong).toMatchObject({ code: 64, out: '' })
     expect(wrong.err).toContain('did you mean start?')
   })
-  test('says what is wrong with an app, and ends with 78', async () => {
-    const cases: [Record<string, string>, string][] = [
-      [{}, 'has none of app.ts'],
-      [{ 'app.ts': 'export const app = 1' }, 'app.ts has no default export'],
-      [{ 'app.ts': 'export default () => {}' }, 'has a function as its default export'],
-      [{ 'app.ts': 'export default { serve: [] }' }, 'has a default export that is not a backend'],
-      [{ 'app.ts': appSource('7') }, 'serve takes endpoints'],
-    ]
-    for (const [files, words] of cases) {
-      const { code, err } = await run(['start'], files, { MONOBLOC_SECRET: secret, PORT: '0' })
-      expect(err).toContain(words)
-      expect(code, words).toBe(78)
-    }
+  test.each([
+    [{}, 'has none of app.ts'],
+    [{ 'app.ts': 'export const app = 1' }, 'app.ts has no default export'],
+    [{ 'app.ts': 'export default () => {}' }, 'has a function as its default export'],
+    [{ 'app.ts': 'export default { serve: [] }' }, 'has a default export that is not a backend'],
+    [{ 'app.ts': appSource('7') }, 'serve takes endpoints'],
+  ])('says what is wrong with an app, and ends with 78: %#', async (files, words) => {
+    const { code, err } = await run(['start'], files as Record<string, string>, { MONOBLOC_SECRET: secret, PORT: '0' })
+    expect(err).toContain(words)
+    expect(code).toBe(78)
   })
 })
 

@@ -16,4 +16,5 @@ export default backend({
   errors: conduitErrors,
   seed,
   keepSecret: true,
+  host: '127.0.0.1', // everyone knows the password of the people in it
 })

@@ -10,7 +10,7 @@ import { Policies } from './policy.ts'
 export class Definition {
   readonly schema: Schema
   readonly user: AnyModel | undefined
-  readonly policies = new Policies()
+  readonly policies: Policies
   readonly hooks = new Hooks()
 
   /** @throws MonoblocError `definition_invalid` */
@@ -18,6 +18,7 @@ export class Definition {
     this.schema = new Schema(Object.values(models), [IdempotencyRecord])
     checkSchema(this.schema)
     this.user = user
+    this.policies = new Policies(user !== undefined)
     if (!user) return
     this.schema.relations(user)
     if (user.key.length !== 1)

@@ -155,4 +155,6 @@ describe('a wrong rule is refused', () => {
 test('a guard knows whether anybody was identified', () => {
   expect(new Policies().guard(schema, null).anonymous).toBe(true)
   expect(new Policies().guard(schema, ann).anonymous).toBe(false)
+  // Where there are no users, nobody is asked to say who they are.
+  expect(new Policies(false).guard(schema, null).anonymous).toBe(false)
 })

@@ -47,7 +47,13 @@ type AnyRules = PolicyRules<any, any, any>
 export class Policies {
   readonly #rules = new Map<AnyModel, AnyRules>()
   readonly #constant = new Map<string, Condition>()
+  readonly #hasUsers: boolean
   #nobody = new WeakMap<Schema, Guard>()
+
+  /** @param hasUsers whether anybody can ever be identified */
+  constructor(hasUsers = true) {
+    this.#hasUsers = hasUsers
+  }
 
   /** @throws MonoblocError `definition_invalid` when the model has a policy already, or a rule is not one */
   set(model: AnyModel, rules: AnyRules): void {
@@ -93,7 +99,7 @@ export class Policies {
   #guardOf(schema: Schema, user: object | null): Guard {
     const known: { [action in Action]?: Map<AnyModel, Condition> } = {}
     return {
-      anonymous: user === null,
+      anonymous: user === null && this.#hasUsers,
       rule: (model, action) => {
         const conditions = (known[action] ??= new Map())
         let found = conditions.get(model)

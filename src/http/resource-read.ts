@@ -122,13 +122,15 @@ function asParameters({ where: _, ...body }: z.output<typeof queryBody>): Record
 }
 
 function linkTo(at: string, query: Record<string, string | string[]>, next: string): string {
-  const parameters = new URLSearchParams()
+  let parameters = ''
   for (const name in query) {
     if (name === 'after') continue
-    for (const value of [query[name]!].flat()) parameters.append(name, value)
+    const given = query[name]!
+    for (const value of typeof given === 'string' ? [given] : given) {
+      parameters += `${encodeURIComponent(name)}=${encodeURIComponent(value)}&`
+    }
   }
-  parameters.append('after', next)
-  return `<${at}?${parameters}>; rel="next"`
+  return `<${at}?${parameters}after=${encodeURIComponent(next)}>; rel="next"`
 }
 
 function unknownParameter(name: string): MonoblocError {

@@ -48,7 +48,6 @@ const open = async (options: Parameters<OpenStorage>[0] = {}, schema = everyMode
 }
 
 async function openCopy(file: string) {
-  cleanups.push(() => rm(path.dirname(file), { recursive: true, force: true }))
   const storage = await openFile({ file })
   const never = () => Promise.reject(new Error('a copy is only looked at'))
   return { storage, outside: never, reopen: never }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Session } from '../../src/storage/index.ts'
 import { ample, codeOf, gate, insertPerson, names, type OpenStorage, schema, sql, write } from './storage-fixture.ts'
 import { exerciseGroups } from './storage-groups.ts'
@@ -35,7 +35,7 @@ export function exerciseStorage(
       test('is the database at one instant, while others write', async () => {
         const { storage } = await open()
         for (let n = 0; n < 200; n++) await write(storage, (session) => insertPerson(session, n))
-        const file = path.join(await mkdtemp(path.join(tmpdir(), 'monobloc-backup-')), 'folder', 'copy.db')
+        const file = path.join(await newFolder(), 'folder', 'copy.db')
         let done = false
         const backup = storage.backup(file).finally(() => {
           done = true
@@ -53,7 +53,7 @@ export function exerciseStorage(
 
       test('appears whole or not at all', async () => {
         const { storage } = await open()
-        const folder = await mkdtemp(path.join(tmpdir(), 'monobloc-backup-'))
+        const folder = await newFolder()
         await expect(storage.backup(path.join(folder, 'missing\0name'))).rejects.toThrow()
         expect(existsSync(path.join(folder, 'missing'))).toBe(false)
       })
@@ -98,4 +98,10 @@ export function exerciseStorage(
       })
     })
   })
+}
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'monobloc-backup-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
 }

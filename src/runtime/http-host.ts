@@ -89,7 +89,7 @@ function asStored({ status, headers, body }: Answer): StoredAnswer {
 }
 
 function asAnswer({ status, headers, body }: StoredAnswer): Answer {
-  return { status, headers, body, tag: null }
+  return { status, headers, body, tag: null, replayed: true }
 }
 
 /** Keys of different users, and on different routes, never meet. */

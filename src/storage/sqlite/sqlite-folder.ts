@@ -1,6 +1,9 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 
+// Windows has no such call, and a folder that may not be read can't be synced.
+const refused = new Set(['EACCES', 'EPERM', 'EISDIR', 'EINVAL'])
+
 /**
  * Makes the folder of a database that is not there yet, so that it is still there when the power has failed: SQLite
  * syncs the folder that its files are in, and nobody but us that folder's own entry.
@@ -16,10 +19,8 @@ export function prepareFolder(file: string): void {
   }
 }
 
-// Windows has no such call, and a folder that may not be read can't be synced.
-const refused = new Set(['EACCES', 'EPERM', 'EISDIR', 'EINVAL'])
-
-function syncFolder(folder: string): void {
+/** Puts on disk which files a folder holds. @throws Error what the system said, as when the disk fails */
+export function syncFolder(folder: string): void {
   let handle: number | undefined
   try {
     handle = openSync(folder, 'r')

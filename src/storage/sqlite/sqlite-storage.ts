@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema } from '../../schema/index.ts'
@@ -15,7 +16,7 @@ import { compareSchema } from './sqlite-compare.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { isBusy, translateError } from './sqlite-errors.ts'
-import { prepareFolder } from './sqlite-folder.ts'
+import { prepareFolder, syncFolder } from './sqlite-folder.ts'
 import { openConnection } from './sqlite-open.ts'
 import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
@@ -110,6 +111,8 @@ class SqliteStorage implements Storage {
         const connection = openConnection(file, { readOnly: false, cacheKib, synchronous, fold: foldCase })
         try {
           prepareOwnTables(connection.db)
+          // SQLite syncs the folder when it makes the WAL, but goes on when that fails.
+          syncFolder(path.dirname(file))
           return connection
         } catch (error) {
           connection.close()

@@ -66,10 +66,20 @@ export interface Db<Ms, U> {
     options?: O,
   ): Promise<Rows<SearchFound<Ms, M, O>>>
 
+  /**
+   * Adds a row and returns it; of one that the writer may not read, its key and what was given.
+   *
+   * @throws MonoblocError `validation_failed`, `forbidden`, `unique_violation`, `reference_not_found`, `check_violation`
+   */
   insert<M extends ModelIn<Ms>>(model: M, input: Insert<M>): Promise<Row<M>>
+  /** Adds all of them or none. */
   insert<M extends ModelIn<Ms>>(model: M, inputs: readonly Insert<M>[]): Promise<Row<M>[]>
 
-  /** Changes one row and returns it. @throws MonoblocError `not_found`, `forbidden`, `precondition_failed` */
+  /**
+   * Changes one row and returns it. It must be one that may be read, too.
+   *
+   * @throws MonoblocError `not_found`, `forbidden`, `precondition_failed`, and what an insert throws
+   */
   update<M extends ModelIn<Ms>>(model: M, key: Key<M>, patch: Patch<M>, options?: ChangeOptions): Promise<Row<M>>
   /** Changes the rows that match and returns how many there were. */
   update<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }, patch: Patch<M>): Promise<number>
@@ -79,13 +89,19 @@ export interface Db<Ms, U> {
   /** Deletes the rows that match and returns how many there were. */
   delete<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }): Promise<number>
 
-  /** Inserts, or updates the row that has the same `match` fields; without `update` that row is left as it is. */
+  /**
+   * Inserts, or updates the row that has the same values in the `match` fields, which are the key or a unique
+   * constraint; without `update` that row is left as it is. One that may not be read is not found.
+   */
   upsert<M extends ModelIn<Ms>>(
     model: M,
     options: { match: readonly (keyof Insert<M> & string)[]; insert: Insert<M>; update?: Patch<M> },
   ): Promise<Row<M>>
 
-  /** A transaction inside this one (a savepoint): undone alone when it throws. Outside one, a transaction of its own. */
+  /**
+   * A transaction inside this one (a savepoint): undone alone when it throws. Until it ends this `db` is busy: use the
+   * one that `work` is given. Outside a transaction, one of its own.
+   */
   transaction<T>(work: (db: this) => Promise<T>): Promise<T>
 
   /** The same transaction without policies. The log says so. */

@@ -112,7 +112,13 @@ function filterOf(model: AnyModel, target: unknown): unknown {
       detail: `A row of ${model.name} was named by ${target}.`,
     })
   }
-  if (typeof target !== 'object' || !('where' in target) || Object.keys(target).length !== 1) return undefined
+  if (typeof target !== 'object' || !('where' in target)) return undefined
+  if (Object.keys(target).length > 1) {
+    throw new MonoblocError('definition_invalid', {
+      subject: model.name,
+      detail: `Rows of ${model.name} are named by a key or by { where } alone, not by ${Object.keys(target).join(', ')}.`,
+    })
+  }
   if (target.where === undefined) throw new MonoblocError('undefined_in_filter', { subject: model.name })
   return target.where
 }

@@ -8,8 +8,9 @@ interface HookContext<Ms, U> {
 }
 
 /**
- * What runs before and after each write of a model, in its transaction: what it throws undoes the write. A `before`
- * hook may return what is to be written instead, read-only fields included.
+ * What runs before and after each write of a model, in its transaction: what it throws undoes the write and all that
+ * its hooks did. A `before` hook may return what is to be written instead, read-only fields included. Rows that the
+ * database deletes along with others (`onDelete('cascade')`), and raw SQL, run no hooks; the log has both.
  */
 export interface ModelHooks<Ms, M, U> {
   beforeInsert?: (context: HookContext<Ms, U> & { input: Insert<M> }) => Insert<M> | void | Promise<Insert<M> | void>

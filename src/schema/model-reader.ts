@@ -23,11 +23,11 @@ type Values = Record<string, unknown>
  * do, several times faster: every write passes here.
  */
 export class ModelReader {
-  readonly #fields: readonly (ReadField & { inherited: boolean })[]
+  readonly #fields: readonly ReadField[]
   readonly #names: ReadonlySet<string>
 
   constructor(fields: readonly ReadField[]) {
-    this.#fields = fields.map((field) => ({ ...field, inherited: field.name in Object.prototype }))
+    this.#fields = fields
     this.#names = new Set(fields.map(({ name }) => name))
   }
 
@@ -43,8 +43,7 @@ export class ModelReader {
     let given = 0
     for (const field of this.#fields) {
       name = field.name
-      // What every object has from birth was given by nobody.
-      const value = field.inherited && !Object.hasOwn(input, name) ? undefined : (input as Values)[name]
+      const value = (input as Values)[name]
       if (value !== undefined) given++
       else if (field.optional) continue
       values[name] = field.read(value, refuse)

@@ -3,7 +3,7 @@ import { Field } from './field.ts'
 import type { JsonSchema } from './kind.ts'
 import { rowJsonSchema } from './kinds.ts'
 import { type InputValidator, inputOf, patchOf } from './model-input.ts'
-import { isName } from './name.ts'
+import { isFieldName, isName } from './name.ts'
 import type { InsertedOf, PatchedOf, WritableNames } from './types.ts'
 
 /** Loose, because a constraint would make TypeScript resolve every getter while the model is still being declared. */
@@ -136,7 +136,7 @@ function resolveFields(name: string, shape: Shape): Map<string, Field> {
     const field = shape[key]
     const invalid = (detail: string) => new MonoblocError('definition_invalid', { subject: name, detail })
     if (!(field instanceof Field)) throw invalid(`${name}.${key} is not a field.`)
-    if (!isName(key)) throw invalid(`"${key}" can't name a field of ${name}.`)
+    if (!isFieldName(key)) throw invalid(`"${key}" can't name a field of ${name}.`)
     // Databases do not tell the case of a column's name.
     if (known.has(key.toLowerCase())) throw invalid(`${name}.${key} differs from another field in case only.`)
     known.add(key.toLowerCase())

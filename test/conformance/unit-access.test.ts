@@ -299,6 +299,9 @@ describe('lists', () => {
       expect(await can('ann', work)).toBe('undefined_in_filter')
       expect(await can('system', work)).toBe('undefined_in_filter')
     }
+    const both = { where: { title: 'x' }, limit: 1 } as never
+    expect(await can('ann', (db) => db.delete(Note, both))).toBe('definition_invalid')
+    expect(await can('ann', (db) => db.update(Note, both, {}))).toBe('definition_invalid')
   })
 })
 

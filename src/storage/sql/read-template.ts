@@ -102,6 +102,13 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
         )
       }
     : (_, lastDocument) => writeCursor(sorting, JSON.parse(lastDocument()) as unknown[])
+  if (tells && isIndexOrder(plans, level, shape)) {
+    // No row is read that is not shown, so that each is made into a document where it is read: a tenth less than handing
+    // its columns on.
+    const rows = sql`(${select(sql`${writer.document(level, table)} as json`)}) as ${sql.ref(writer.alias())}`
+    const query = sql`select ${engine.joinedRows(sql.ref('json'))} as json, count(*) as count from ${rows}`
+    return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+  }
   const query = within(writer, level, columnsOf, select, (chosen) => {
     const json = sql`${engine.joinedRows(writer.document(level, chosen))} as json, count(*) as count`
     if (tells) return json
@@ -109,6 +116,16 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
     return sql`${json}, ${engine.joinedRows(engine.array(terms))} as cursors`
   })
   return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+}
+
+/** All rows, in the order of an index: the page is the first of what is read, and nothing is sorted. */
+function isIndexOrder({ schema }: ModelPlans, { plan }: ReadLevel, { where, search, sorting }: PageShape): boolean {
+  const { terms } = sorting
+  if (where || search !== undefined) return false
+  if (terms.some(({ column, descending }) => column.nullable || descending !== terms[0]!.descending)) return false
+  const { key, indexes } = schema.tables.find((table) => table.model === plan.model)!
+  const whole = indexes.filter((index) => index.where === undefined).map((index) => index.fields)
+  return [key, ...whole].some((fields) => terms.every(({ column }, at) => fields[at] === column.name))
 }
 
 /** How many rows match. */

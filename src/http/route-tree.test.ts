@@ -66,6 +66,14 @@ describe('a tree of routes', () => {
   test('refuses what can not be decoded', () => {
     expect(() => find(made, 'GET /a/%ff')).toThrow(expect.objectContaining({ code: 'malformed_request' }))
   })
+  test('finds each of many neighbours', () => {
+    const many = tree('GET /:other', ...Array.from({ length: 30 }, (_, at) => `GET /route${at}/x`))
+    for (const at of [0, 7, 8, 9, 29]) expect(find(many, `GET /route${at}/x`)).toBe(`GET /route${at}/x`)
+    expect(find(many, 'GET /route30')).toBe('GET /:other | route30')
+    expect(find(many, 'GET /route3%30')).toBe('GET /:other | route30')
+    expect(find(many, 'GET /route2%39/x')).toBe('GET /route29/x')
+  })
+
   test.each([
     [['GET /a', 'GET /a'], 'declared twice'],
     [['GET /a/:x', 'GET /a/:y'], '/a/:x is the same path'],

@@ -11,12 +11,17 @@ export interface Placed<T> {
 
 interface Node<T> {
   children: Map<string, Node<T>>
+  /** The same, to be gone through while they are few: a part of a path need not be cut out and hashed for that. */
+  few: [segment: string, child: Node<T>][]
   /** For a segment `:name`. */
   any: Node<T> | undefined
   /** For a final `*`. */
   rest: Map<string, Placed<T>> | undefined
   methods: Map<string, Placed<T>>
 }
+
+// Comparing so many takes as long as one look into a map.
+const fewChildren = 8
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 
@@ -27,7 +32,6 @@ const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
  */
 export class RouteTree<T> {
   readonly #root: Node<T> = emptyNode()
-  readonly #fixed = new Map<string, Node<T>>()
   readonly all: Placed<T>[] = []
 
   /** @throws MonoblocError `definition_invalid` for a path that can't be, and for the same method and path again */
@@ -56,7 +60,6 @@ export class RouteTree<T> {
     const placed = { method, path, names, value: make(names) }
     place.set(method, placed)
     this.all.push(placed)
-    if (names.length === 0) this.#fixed.set(path, node)
   }
 
   /**
@@ -65,8 +68,6 @@ export class RouteTree<T> {
    * @throws MonoblocError `malformed_request` when the path's percent-encoding is wrong
    */
   find(method: string, path: string, values: string[]): Placed<T> | undefined {
-    const fixed = this.#fixed.get(path)?.methods.get(method)
-    if (fixed) return fixed
     return path.startsWith('/') ? walk(this.#root, path, 1, method, values) : undefined
   }
 
@@ -83,15 +84,14 @@ function walk<T>(node: Node<T>, path: string, start: number, method: string, val
   if (start >= path.length) return node.methods.get(method)
   const slash = path.indexOf('/', start)
   const end = slash < 0 ? path.length : slash
-  const segment = decodeSegment(path.slice(start, end))
   const next = slash === path.length - 1 ? path.length : end + 1
   // An empty segment (`//`) is no value of a parameter.
-  if (segment !== '') {
-    const child = node.children.get(segment)
+  if (start < end) {
+    const child = childAt(node, path, start, end)
     const found = child && walk(child, path, next, method, values)
     if (found) return found
     if (node.any) {
-      const length = values.push(segment)
+      const length = values.push(decodeSegment(path.slice(start, end)))
       const matched = walk(node.any, path, next, method, values)
       if (matched) return matched
       values.length = length - 1
@@ -102,14 +102,25 @@ function walk<T>(node: Node<T>, path: string, start: number, method: string, val
   return rest
 }
 
+function childAt<T>({ children, few }: Node<T>, path: string, start: number, end: number): Node<T> | undefined {
+  const encoded = path.indexOf('%', start)
+  if (few.length > fewChildren || (encoded >= 0 && encoded < end))
+    return children.get(decodeSegment(path.slice(start, end)))
+  for (const [segment, child] of few) {
+    if (segment.length === end - start && path.startsWith(segment, start)) return child
+  }
+  return undefined
+}
+
 function childOf<T>(node: Node<T>, segment: string): Node<T> {
   const child = emptyNode<T>()
   node.children.set(segment, child)
+  node.few.push([segment, child])
   return child
 }
 
 function emptyNode<T>(): Node<T> {
-  return { children: new Map(), any: undefined, rest: undefined, methods: new Map() }
+  return { children: new Map(), few: [], any: undefined, rest: undefined, methods: new Map() }
 }
 
 function invalid(method: string, path: string, reason: string): MonoblocError {

@@ -64,3 +64,11 @@ test('10,000 tokens are remembered, and the oldest gives way to the next', async
   await tokens.verify(issued[10_000]!)
   expect(tokens.verify(issued[0]!)).toBeInstanceOf(Promise)
 })
+
+test('a secret has 32 bytes, and one less is refused', () => {
+  tokensAt({ now: 0 }, { secret: 'x'.repeat(32) })
+  tokensAt({ now: 0 }, { secret: 'ä'.repeat(16) })
+  expect(() => tokensAt({ now: 0 }, { secret: 'x'.repeat(31) })).toThrow(
+    expect.objectContaining({ code: 'configuration_invalid' }),
+  )
+})

@@ -33,8 +33,13 @@ export class Tokens {
   readonly #now: () => number
   readonly #seen = new Map<string, TokenClaims>()
 
+  /** @throws MonoblocError `configuration_invalid` for a secret that is too short for its algorithm (RFC 7518, 3.2) */
   constructor(options: TokenOptions) {
-    this.#key = createSecretKey(Buffer.from(options.secret, 'utf8'))
+    const secret = Buffer.from(options.secret, 'utf8')
+    if (secret.length < 32) {
+      throw new MonoblocError('configuration_invalid', { detail: 'The secret of tokens has at least 32 bytes.' })
+    }
+    this.#key = createSecretKey(secret)
     this.#issuer = options.issuer
     this.lifetime = options.lifetime
     this.#now = options.now ?? Date.now

@@ -41,7 +41,7 @@ interface Place {
 // Hooks that change rows with hooks are 2 or 3 deep. What is deeper goes round, and would until the deadline.
 const deepestHook = 16
 
-export const systemNote = ' as system'
+const systemNote = ' as system'
 
 /** One unit of work's own session, as somebody may use it. */
 export class SessionScope implements DbScope {
@@ -119,4 +119,10 @@ export class SessionScope implements DbScope {
 /** Lets the log say that a user's transaction acted as the system. */
 export function noteSystem(noted: WriteOptions | undefined): void {
   if (noted?.actor && !noted.actor.endsWith(systemNote)) noted.actor += systemNote
+}
+
+/** Who acts, for the log. A key that reads as if it carried the note is quoted, as JSON has it: nobody can forge one. */
+export function actorText(key: string | null | undefined): string | null {
+  if (key === null || key === undefined) return null
+  return key.endsWith(systemNote) || key.startsWith('"') ? JSON.stringify(key) : key
 }

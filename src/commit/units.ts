@@ -3,7 +3,7 @@ import type { MaybePromise, ReadOptions, Session, Storage, WriteOptions } from '
 import { type DbScope, ScopedDb } from './db.ts'
 import type { Guard } from './guard.ts'
 import { RowReader } from './rows.ts'
-import { noteSystem, type ScopeOptions, SessionScope } from './session-scope.ts'
+import { actorText, noteSystem, type ScopeOptions, SessionScope } from './session-scope.ts'
 
 export interface UnitsOptions extends ScopeOptions {
   storage: Storage
@@ -49,13 +49,14 @@ export class Units {
   write<T>(options: WriteOptions, actor: Actor, work: (db: ScopedDb, session: Session) => MaybePromise<T>): Promise<T> {
     const guard = this.#guard(actor)
     // The engine writes the actor down when the work is over, so that `asSystem` can still show in it.
-    const noted = { ...options }
+    const noted = { ...options, actor: actorText(options.actor) }
     return this.#options.storage.write(noted, (session) => work(this.#bound(session, guard, noted), session))
   }
 
   /** A db each of whose calls is a unit of its own; its `transaction` is one for several. */
   loose(actor: Actor, options: LooseOptions): ScopedDb {
-    return new ScopedDb(this.#looseScope(this.#guard(actor), options))
+    const write = { ...options.write, actor: actorText(options.write?.actor) }
+    return new ScopedDb(this.#looseScope(this.#guard(actor), { ...options, write }))
   }
 
   #guard(actor: Actor): Guard | undefined {

@@ -235,6 +235,29 @@ describe('acting as another', () => {
     ])
   })
 
+  test('and nobody can have a name that says so', async () => {
+    for (const name of ['bob as system', '"bob as system"', '"bob"']) {
+      const user = { id: ann.id, name } as Row<typeof User>
+      await fixture.write(user, (db) => db.insert(Note, mine(name)))
+      await fixture.write(user, (db) => db.asSystem().insert(Sealed, { value: name }))
+      await (fixture.units.loose(user, { readOnly: false, write: { actor: name } }) as unknown as Data).insert(
+        Note,
+        mine(name),
+      )
+    }
+    expect((await fixture.log()).slice(1).map(({ actor }) => actor)).toEqual([
+      '"bob as system"',
+      '"bob as system" as system',
+      '"bob as system"',
+      '"\\"bob as system\\""',
+      '"\\"bob as system\\"" as system',
+      '"\\"bob as system\\""',
+      '"\\"bob\\""',
+      '"\\"bob\\"" as system',
+      '"\\"bob\\""',
+    ])
+  })
+
   test('as a user narrows the system, and goes back from the system', async () => {
     await fixture.write('system', async (db) => {
       await expect(db.as(ann).insert(Note, { title: 'a', owner: bob.id })).rejects.toEqual(code('forbidden'))

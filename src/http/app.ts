@@ -1,5 +1,6 @@
 import { MonoblocError } from '../errors.ts'
 import type { Diagnostics, Logger } from '../observe/index.ts'
+import { AnswerTags } from './answer-tags.ts'
 import { HandlerContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Exchange } from './exchange.ts'
@@ -28,6 +29,7 @@ export class HttpApp {
   readonly errors: ErrorMapper | undefined
   readonly expose: boolean
   readonly tree = new RouteTree<Route>()
+  readonly tags = new AnswerTags()
   readonly Context: typeof HandlerContext
   /** Of answers that may be asked for again: whether what they show depends on who asks decides who may keep them. */
   readonly cacheControl: string

@@ -1,4 +1,4 @@
-import { MonoblocError, type Violation } from '../errors.ts'
+import { MonoblocError } from '../errors.ts'
 
 /** A query string by name: text, or a list where a name repeats. Without a prototype, so that any name is just a name. */
 export type QueryValues = Record<string, string | string[]>
@@ -40,21 +40,28 @@ export function decodeSegment(segment: string): string {
  */
 export function parseQuery(text: string, most: number): QueryValues {
   const values: QueryValues = Object.create(null)
-  if (text === '') return values
-  const parts = text.split('&', most + 1)
-  if (parts.length > most)
-    throw invalid({ path: ['query'], code: 'too_many', message: `must have at most ${most} parameters` })
-  for (const part of parts) {
-    if (part === '') continue
-    const equals = part.indexOf('=')
-    const name = decodePart(equals < 0 ? part : part.slice(0, equals))
-    const value = equals < 0 ? '' : decodePart(part.slice(equals + 1))
-    const before = values[name]
-    if (before === undefined) values[name] = value
-    else if (typeof before === 'string') values[name] = [before, value]
-    else before.push(value)
+  const encoded = text.includes('%') || text.includes('+')
+  let count = 0
+  for (let start = 0, end = 0; start < text.length; start = end + 1) {
+    end = text.indexOf('&', start)
+    if (end < 0) end = text.length
+    if (++count > most) throw invalid(['query'], 'too_many', `must have at most ${most} parameters`)
+    if (end === start) continue
+    let equals = text.indexOf('=', start)
+    if (equals < 0 || equals > end) equals = end
+    const name = text.slice(start, equals)
+    const value = text.slice(equals + 1, end)
+    if (encoded) put(values, decodePart(name), decodePart(value))
+    else put(values, name, value)
   }
   return values
+}
+
+function put(values: QueryValues, name: string, value: string): void {
+  const before = values[name]
+  if (before === undefined) values[name] = value
+  else if (typeof before === 'string') values[name] = [before, value]
+  else before.push(value)
 }
 
 function decodePart(part: string): string {
@@ -63,14 +70,10 @@ function decodePart(part: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw invalid({
-      path: ['query', part.slice(0, 100)],
-      code: 'invalid_encoding',
-      message: 'must be percent-encoded UTF-8',
-    })
+    throw invalid(['query', part.slice(0, 100)], 'invalid_encoding', 'must be percent-encoded UTF-8')
   }
 }
 
-function invalid(violation: Violation): MonoblocError {
-  return new MonoblocError('invalid_query', { violations: [violation] })
+function invalid(path: string[], code: string, message: string): MonoblocError {
+  return new MonoblocError('invalid_query', { violations: [{ path, code, message }] })
 }

@@ -26,3 +26,8 @@ function textOf(part: Part): string {
   if (Array.isArray(part)) return part.map(textOf).join('')
   return part === false || part === undefined || part === null ? '' : escapeHtml(String(part))
 }
+
+/** A description: text in which `code` stands between backticks, as in CommonMark. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part))}`
+}

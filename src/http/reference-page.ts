@@ -2,7 +2,7 @@ import type { JsonSchema } from '../schema/index.ts'
 import type { OpenApiDocument } from './openapi.ts'
 import { targetOf } from './openapi-closed.ts'
 import { exampleOf } from './reference-example.ts'
-import { type Html, html } from './reference-html.ts'
+import { type Html, html, prose } from './reference-html.ts'
 import { nameOf, SchemaView } from './reference-schema.ts'
 
 interface Parameter {
@@ -104,7 +104,7 @@ class ReferencePage {
 <script src="/docs/reference.js" defer></script>
 <body data-server="${servers![0]!.url.replace(/\/$/, '')}">
 <nav><a class="title" href="#">${title}</a><label hidden><input type="search" placeholder="Search"></label>${token}<div>${links}</div></nav>
-<main><h1>${title} <small>${version}</small></h1><p>${description} <a href="/openapi.json">OpenAPI</a></p>
+<main><h1>${title} <small>${version}</small></h1><p>${prose(description)} <a href="/openapi.json">OpenAPI</a></p>
 ${sections}<section><h2>Shared answers</h2>${answers}</section><section><h2>Schemas</h2>${schemas}</section></main>
 </body>
 </html>
@@ -122,7 +122,7 @@ ${sections}<section><h2>Shared answers</h2>${answers}</section><section><h2>Sche
     const words = `${method} ${path} ${summary} ${operationId} ${operation.tags.join(' ')}`.toLowerCase()
     return html`<details class="operation" id="${operationId}" data-words="${words}">
 <summary><b class="method ${method}">${method}</b> <code class="${deprecated && 'deprecated'}">${path}</code> <span>${summary}</span>${locked && html`<i title="Needs an identity">token</i>`}</summary>
-<div><p>${deprecated && html`<b>Deprecated.</b> `}${description}</p>
+<div><p>${deprecated && html`<b>Deprecated.</b> `}${prose(description)}</p>
 ${this.#parameters(parameters)}${this.#body(operation)}
 <h3>Answers</h3>${Object.entries(operation.responses).map((entry) => this.#response(...entry))}
 ${this.#form(operation, parameters, locked)}</div></details>
@@ -132,9 +132,10 @@ ${this.#form(operation, parameters, locked)}</div></details>
   #parameters(parameters: Parameter[]): Html | undefined {
     if (parameters.length === 0) return undefined
     const rows = parameters.map((one) => {
-      const operators = one['x-operators']?.map((name) => html` <code>[${name}]</code>`)
-      const label = this.#asked.label(one.name, one.schema, one.required === true, one.description)
-      return html`<li><small>${one.in}</small> ${label}${operators && html`<div class="note">also ${operators}</div>`}</li>`
+      const { name, schema, 'x-operators': operators } = one
+      const label = this.#asked.label(name, schema, one.required === true, operators ? '' : one.description)
+      const others = operators && html`<div class="note">or <code>${name}[…]</code> with ${operators.join(', ')}</div>`
+      return html`<li><small>${one.in}</small> ${label}${others}</li>`
     })
     return html`<h3>Parameters</h3><ul class="fields">${rows}</ul>`
   }
@@ -180,11 +181,15 @@ ${this.#form(operation, parameters, locked)}</div></details>
       const needed = one.required === true
       return html`<label>${one.name}${needed && html`<b class="required">*</b>`} <small>${one.in}</small><input name="${one.in}.${one.name}" placeholder="${this.#asked.words(one.schema)}" ${needed && html`required`}></label>`
     })
+    const filtered = parameters.some((one) => one['x-operators'])
+    const more =
+      filtered &&
+      html`<label>Others <small>query</small><input name="more.query" placeholder="name[operator]=value&amp;…"></label>`
     const area =
       body &&
       html`<label>Body <small>${type}</small><textarea name="body" rows="${Math.min(16, body.split('\n').length)}" spellcheck="false">${body}</textarea></label>`
     return html`<h3>Example</h3><pre class="curl">${curlOf(method, path, type, body, locked)}</pre>
-<form hidden data-method="${method}" data-path="${path}" data-type="${type}" data-locked="${locked && 'yes'}">${inputs}${area}<button>Send</button><output></output></form>`
+<form hidden data-method="${method}" data-path="${path}" data-type="${type}" data-locked="${locked && 'yes'}">${inputs}${more}${area}<button>Send</button><output></output></form>`
   }
 
   #resolved<T extends object>(given: T): T {

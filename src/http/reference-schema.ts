@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../schema/index.ts'
 import { targetOf } from './openapi-closed.ts'
-import { type Html, html } from './reference-html.ts'
+import { type Html, html, prose } from './reference-html.ts'
 
 // What is nested deeper is linked to the list of schemas, so that a page grows with its operations and not with their depth.
 const deepest = 4
@@ -58,7 +58,7 @@ export class SchemaView {
 
   /** A name with what may stand there. */
   label(name: string, schema: JsonSchema, required: boolean, description = schema.description): Html {
-    const text = typeof description === 'string' && html`<span class="note">${description}</span>`
+    const text = typeof description === 'string' && html`<span class="note">${prose(description)}</span>`
     const star = required && this.#stars && html`<b class="required" title="required">*</b>`
     return html`<code>${name}</code>${star} <span class="type">${this.words(schema)}</span> ${text}`
   }

@@ -39,6 +39,7 @@ function requestOf(form) {
     const [, place, key] = /^(\w+)\.(.*)$/.exec(name)
     if (place === 'path') address = address.replace(`{${key}}`, value ? encodeURIComponent(value) : `{${key}}`)
     else if (value && place === 'query') query.append(key, value)
+    else if (value && place === 'more') for (const [one, text] of new URLSearchParams(value)) query.append(one, text)
     else if (value) headers[key] = value
   }
   const body = form.elements.body?.value || undefined

@@ -29,8 +29,8 @@ function render(name: string, routes: readonly Endpoint[], links: readonly [stri
     routes.length > mostRoutes ? `<p>… and ${routes.length - mostRoutes} more: <code>monobloc routes</code></p>` : ''
   const list = rows.length > 0 ? `<table>${rows.join('')}</table>${more}` : '<p>Nothing is served yet.</p>'
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(name)}</title>
-<style>body{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}
+<title>${escapeHtml(name)}</title><link rel="icon" href="data:,">
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem}
 td{padding:.1rem 1rem .1rem 0;font-family:ui-monospace,monospace}</style>
 <h1>${escapeHtml(name)} runs.</h1>
 ${links.map(([label, path]) => `<p>${escapeHtml(label)}: <a href="${path}">${path}</a></p>`).join('\n')}

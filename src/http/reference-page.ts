@@ -2,7 +2,7 @@ import type { JsonSchema } from '../schema/index.ts'
 import type { OpenApiDocument } from './openapi.ts'
 import { targetOf } from './openapi-closed.ts'
 import { exampleOf } from './reference-example.ts'
-import { type Html, html, prose } from './reference-html.ts'
+import { Html, html, prose } from './reference-html.ts'
 import { nameOf, SchemaView } from './reference-schema.ts'
 
 interface Parameter {
@@ -46,6 +46,9 @@ interface Shown extends Operation {
 export function referencePage(document: OpenApiDocument): string {
   return new ReferencePage(document).page().text
 }
+
+// Outside of the template: bundlers rewrite a tagged one that holds the end of a script, and bring a helper for it.
+const script = new Html('<script src="/docs/reference.js" defer></script>')
 
 class ReferencePage {
   readonly #document: OpenApiDocument
@@ -101,7 +104,7 @@ class ReferencePage {
 <title>${title} · reference</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/reference.css">
-<script src="/docs/reference.js" defer></script>
+${script}
 <body data-server="${servers![0]!.url.replace(/\/$/, '')}">
 <nav><a class="title" href="#">${title}</a><label hidden><input type="search" placeholder="Search"></label>${token}<div>${links}</div></nav>
 <main><h1>${title} <small>${version}</small></h1><p>${prose(description)} <a href="/openapi.json">OpenAPI</a></p>

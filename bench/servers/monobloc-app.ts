@@ -1,4 +1,5 @@
-import { backend, define, endpoint, model, t } from 'monobloc'
+import { sql } from 'kysely'
+import { backend, define, model, t } from 'monobloc'
 import { itemAt, itemCount } from '../item.ts'
 
 const Item = model('item', {
@@ -9,7 +10,7 @@ const Item = model('item', {
   createdAt: t.createdAt(),
 })
 
-const { policy, resource } = define({ models: { Item } })
+const { policy, resource, endpoint } = define({ models: { Item } })
 
 policy(Item, { anyone: { read: true, create: true } })
 
@@ -17,9 +18,20 @@ const hello = endpoint('GET /', { handle: () => ({ hello: 'world' }) })
 
 const items = resource(Item, { at: '/items', actions: ['list', 'read', 'create'] })
 
+/** A statement that counts for some seconds and reads nothing: nobody asked what it would cost. */
+const slow = endpoint('GET /slow', {
+  transaction: 'read',
+  async handle({ db }) {
+    const counting = sql<{
+      n: number
+    }>`with recursive c(n) as (select 1 union all select n + 1 from c where n < 20000000) select max(n) as n from c`
+    return (await counting.execute(db.asSystem().sql)).rows[0]
+  },
+})
+
 export const app = backend({
   name: 'bench',
-  serve: [hello, items],
+  serve: [hello, items, slow],
   async seed(db) {
     for (let from = 1; from <= itemCount; from += 1000) {
       const items = Array.from({ length: 1000 }, (_, at) => itemAt(from + at))

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { MonoblocError, type Violation } from '../errors.ts'
+import { MonoblocError } from '../errors.ts'
 import { isRequestId, type Logger, nextRequestId } from '../observe/index.ts'
-import { type StandardSchemaV1, violationsOf } from '../schema/index.ts'
 import type { Answer } from './answer.ts'
 import { sendAnswer, sendProblem } from './answer-send.ts'
 import type { HttpApp } from './app.ts'
@@ -13,6 +12,7 @@ import { checkIdempotencyKey } from './idempotency.ts'
 import { parseStrictJson } from './json-strict.ts'
 import { acceptsJson, checkMediaType } from './media-type.ts'
 import { hasBody, readBody } from './request-body.ts'
+import { checkInput, type RequestInput } from './request-input.ts'
 import { parseQuery, pathOf, queryTextOf } from './request-target.ts'
 import type { Route } from './route.ts'
 import { continueTrace, type Trace } from './trace.ts'
@@ -151,28 +151,19 @@ export class Exchange {
     // Looked at even where no schema is, since what can't be decoded is refused whoever reads it.
     const text = queryTextOf(this.request.url!)
     this.query = text === '' && !route.querySchema ? emptyQuery : parseQuery(text, this.app.limits.queryParameters)
-    if (!route.paramsSchema && !route.querySchema && !route.bodySchema) {
-      this.#validated([])
-      return
-    }
-    const checks = [
-      check(route.paramsSchema, this.params, 'params'),
-      check(route.querySchema, this.query, 'query'),
-      check(route.bodySchema, this.body, 'body'),
-    ]
-    if (checks.some((result) => result instanceof Promise)) this.#when(Promise.all(checks), this.#validated)
-    else this.#validated(checks as Checked[])
+    if (route.paramsSchema || route.querySchema || route.bodySchema) this.#when(checkInput(route, this), this.#checked)
+    else this.#validated()
   }
 
-  #validated(checks: Checked[]): void {
+  #checked({ params, query, body }: RequestInput): void {
+    this.params = params
+    this.query = query
+    this.body = body
+    this.#validated()
+  }
+
+  #validated(): void {
     const route = this.route!
-    if (checks.length) {
-      const [params, query, body] = checks as [Checked, Checked, Checked]
-      if (params.violations || query.violations || body.violations) throw refusal(params, query, body)
-      this.params = params.value
-      this.query = query.value
-      this.body = body.value
-    }
     if (!route.prepare) {
       this.#run()
       return
@@ -292,26 +283,6 @@ function paramsOf(names: readonly string[], values: readonly string[]): Record<s
   const params: Record<string, string> = {}
   for (let at = 0; at < names.length; at++) params[names[at]!] = values[at]!
   return params
-}
-
-interface Checked {
-  value?: unknown
-  violations?: Violation[]
-}
-
-function check(schema: StandardSchemaV1 | undefined, value: unknown, place: string): MaybePromise<Checked> {
-  if (!schema) return { value }
-  const result = schema['~standard'].validate(value)
-  const read = (done: Awaited<typeof result>): Checked =>
-    done.issues ? { violations: violationsOf(done.issues, [place], value) } : { value: done.value }
-  return result instanceof Promise ? result.then(read) : read(result)
-}
-
-function refusal(params: Checked, query: Checked, body: Checked): MonoblocError {
-  const code = params.violations ? 'invalid_params' : query.violations ? 'invalid_query' : 'validation_failed'
-  return new MonoblocError(code, {
-    violations: [...(params.violations ?? []), ...(query.violations ?? []), ...(body.violations ?? [])],
-  })
 }
 
 function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {

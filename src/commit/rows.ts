@@ -95,7 +95,9 @@ export class RowReader {
     text: string,
     options: Asked<SearchQuery> = {},
   ): MaybePromise<{ hits: SearchHit[]; next: string | null }> {
-    return this.queries.search(this.session, model, text, this.#asked(model, options))
+    const asked = this.#asked<SearchQuery>(model, options)
+    const found = this.queries.search(this.session, model, text, asked)
+    return asked.where && this.guard ? chain(found, rankedByPlace) : found
   }
 
   /** Whether a row with this key is there to be read. */
@@ -142,6 +144,12 @@ export class RowReader {
     const where = options.where === undefined ? rule : both(rule, this.condition(model, options.where))
     return { ...options, where, restrict: this.#restrict } as unknown as Q
   }
+}
+
+// An engine ranks by how often words occur in all rows, hidden ones included: the number would tell of them. The place
+// says what a rank is for.
+function rankedByPlace({ hits, next }: { hits: SearchHit[]; next: string | null }) {
+  return { hits: hits.map((hit, at) => ({ ...hit, rank: (hits.length - at) / hits.length })), next }
 }
 
 /** An object that is no composite key: the key of such a model is one, with exactly its fields. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { prefersHtml, qualityOf } from './media-type.ts'
+import { qualityOf } from './media-type.ts'
 
 test.each([
   ['application/json', 1],
@@ -14,11 +14,4 @@ test.each([
   [' Application/JSON ; q=0.4 ', 0.4],
 ])('JSON has in "%s" the quality %d', (accept, quality) => {
   expect(qualityOf(accept, 'application/json')).toBe(quality)
-})
-
-test('a browser that opens a page prefers HTML, a program does not', () => {
-  expect(prefersHtml('text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8')).toBe(true)
-  expect(prefersHtml('*/*')).toBe(false)
-  expect(prefersHtml('application/json, text/html;q=0.5')).toBe(false)
-  expect(prefersHtml(undefined)).toBe(false)
 })

@@ -45,11 +45,6 @@ export function acceptsJson(accept: string): boolean {
   return accepted
 }
 
-/** Whether HTML is wanted rather than JSON, as browsers say when someone opens a page. */
-export function prefersHtml(accept: string | undefined): boolean {
-  return accept?.includes('text/html') === true && qualityOf(accept, 'text/html') >= qualityOf(accept, jsonType)
-}
-
 /** The quality of a type: that of the most specific range that it is in; 0 when it is in none. */
 export function qualityOf(accept: string, type: string): number {
   let quality = 0

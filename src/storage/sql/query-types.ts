@@ -199,7 +199,7 @@ export interface SearchOptions<Ms, M, F extends string = FieldNames<M>, I = Incl
 /** One hit of a search. */
 export type SearchFound<Ms, M, O = unknown> = {
   row: Found<Ms, M, O>
-  /** Greater is better; comparable within one answer only. */
+  /** Greater is better; comparable within one answer only. Where a policy hides rows, it only says the place. */
   rank: number
 } & (O extends { highlight: true }
   ? {

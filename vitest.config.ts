@@ -21,8 +21,8 @@ export default defineConfig({
     execArgv: ['--conditions=source'],
     reporters: ['default', new SummaryReporter()],
     // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 10_000,
     restoreMocks: true,
   },

@@ -274,7 +274,8 @@ export const errorTable = {
   schema_differs: {
     status: 500,
     message: 'The database does not match the models.',
-    remedy: 'See what differs; `monobloc dev` applies the changes that can lose nothing.',
+    remedy:
+      'Give a new field .nullable() or a .default(), change the models back, or begin with an empty database. `monobloc dev` applies what can lose nothing.',
   },
   dependency_missing: {
     status: 500,

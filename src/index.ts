@@ -3,9 +3,35 @@ import { createEndpoint } from './http/index.ts'
 export { type PolicyRules, password, type Rule } from './access/index.ts'
 export type { ChangeOptions, Db, ModelHooks, Rows, SystemDb } from './commit/index.ts'
 export { type ErrorCode, errorTable, MonoblocError, type Violation } from './errors.ts'
-export { type Auth, type Defined, define, type HandlerTools, type Problem } from './http/index.ts'
+export {
+  type Auth,
+  type Defined,
+  define,
+  type Endpoint,
+  type EndpointFunction,
+  type HandlerTools,
+  type Problem,
+  type Resource,
+  type ResourceOptions,
+} from './http/index.ts'
 export { type Backend, type BackendOptions, backend } from './runtime/index.ts'
-export { type Filter, type Insert, type Key, model, type Patch, type Row, t } from './schema/index.ts'
+export {
+  type Automatic,
+  type Field,
+  type Filter,
+  type Generated,
+  type InputValidator,
+  type Insert,
+  type Key,
+  type Model,
+  model,
+  type Patch,
+  type Plain,
+  type Row,
+  type ToMany,
+  type ToOne,
+  t,
+} from './schema/index.ts'
 
 /** `endpoint` for apps without models: there is no `db`, and everyone may ask. */
 export const endpoint = createEndpoint<unknown, null>()

@@ -72,6 +72,11 @@ export class Policies {
     this.#nobody = new WeakMap()
   }
 
+  /** Whether anything has been said of a model. */
+  has(model: AnyModel): boolean {
+    return this.#rules.has(model)
+  }
+
   /** Reads every rule that does not depend on a user, so that a wrong one shows at start. */
   check(schema: Schema): void {
     for (const [model, rules] of this.#rules) {

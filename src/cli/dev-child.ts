@@ -37,7 +37,8 @@ programs().quiet = run === 'again'
 try {
   const { app, listens } = await loadApp(file, folder, process.env.NODE_ENV === 'test' ? 'test' : 'development')
   tell({ type: 'loaded', files: [...loaded] })
-  if (!listens) await app.listen()
+  // A file that listens by itself may not have waited for it; the start under way is the same one.
+  await (listens ? app.start() : app.listen())
   const { url, port, askedFor } = app.address!
   if (run === 'first') process.stdout.write(`${shortRouteTable(app.routes(), wantsColour())}\n`)
   tell({ type: 'listening', url, port, askedFor })

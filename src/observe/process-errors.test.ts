@@ -38,3 +38,13 @@ describe('a process-level error is logged with its stack, drains, and ends the p
     expect(stdout.match(/drained/g)).toHaveLength(1)
   })
 })
+
+test('a refusal of our own that nobody waited for is logged and ends nothing', async () => {
+  const errors = new URL('../errors.ts', import.meta.url).href
+  const { code, stdout } = await run(`
+    const { MonoblocError } = await import('${errors}')
+    Promise.reject(new MonoblocError('forbidden'))
+    setTimeout(() => process.exit(0), 50)`)
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ level: 'error', message: expect.stringContaining('await') })
+})

@@ -1,3 +1,4 @@
+import { MonoblocError } from '../errors.ts'
 import type { Logger } from './log.ts'
 
 export interface ProcessErrorOptions {
@@ -8,7 +9,8 @@ export interface ProcessErrorOptions {
 
 /**
  * An exception that nothing caught leaves the program in a state that nobody knows, and a rejection that nothing handled
- * is one: it is logged, what is under way is finished, and the process ends with 1 to be started again.
+ * is one: it is logged, what is under way is finished, and the process ends with 1 to be started again. A refusal of
+ * Monobloc's own that nobody waited for is only logged.
  *
  * @returns stops watching
  */
@@ -21,7 +23,14 @@ export function watchProcessErrors({ log, fail }: ProcessErrorOptions): () => vo
     fail()
   }
   const onException = onError('An exception that nothing caught: finishing what is under way, then exiting')
-  const onRejection = onError('A rejected promise that nothing handled: finishing what is under way, then exiting')
+  const onForeignRejection = onError(
+    'A rejected promise that nothing handled: finishing what is under way, then exiting',
+  )
+  // Our own refusals leave nothing undone. Whoever forgets an `await` would else let every client end the process.
+  const onRejection = (error: unknown) => {
+    if (!(error instanceof MonoblocError)) onForeignRejection(error)
+    else log.error('A call failed and nothing waited for it: write `await` before it', { error })
+  }
   process.on('uncaughtException', onException)
   process.on('unhandledRejection', onRejection)
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { type Definition, Identity, Tokens } from '../access/index.ts'
-import { Idempotency, Units } from '../commit/index.ts'
+import { Idempotency, IdempotencyRecord, Units } from '../commit/index.ts'
 import type { HttpHost } from '../http/index.ts'
 import { createSqliteStorage, Queries, type Storage } from '../storage/index.ts'
 import type { RunContext } from './app-run.ts'
@@ -43,6 +43,12 @@ export function composeData(context: RunContext, definition: Definition): Compos
   })
   const identity = user && new Identity({ storage, queries, tokens, user, schemes: options.auth?.schemes })
   policies.check(schema)
+  const silent = [...schema.models.values()].filter((model) => model !== IdempotencyRecord && !policies.has(model))
+  if (config.mode === 'development' && silent.length > 0) {
+    log.warn(
+      `no policy grants anything of ${silent.map(({ name }) => name).join(', ')}: users are refused everything there`,
+    )
+  }
   health.check('database', () => storage.read({ deadline: probeDeadline }, (session) => session.first(anything, [])))
 
   async function prepare(): Promise<void> {

@@ -45,7 +45,7 @@ function differs(changes: readonly SchemaChange[], mode: Mode): MonoblocError {
     violations: changes.map(({ description, safe }) => ({
       path: ['database'],
       code: safe ? 'safe_change' : 'unsafe_change',
-      message: description,
+      message: safe ? description : `${description} (could lose or refuse data)`,
     })),
   })
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /** Nothing that a page shows takes longer; what does, hangs. */
-const deadlineMilliseconds = 30_000
+export const deadlineMilliseconds = 30_000
 
 export interface RunOptions {
   cwd: string

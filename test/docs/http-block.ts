@@ -1,3 +1,4 @@
+import { deadlineMilliseconds } from './child-process.ts'
 import { assertExpected } from './expected-output.ts'
 
 /** A request of an http block, and the answer that the page shows in lines `# …` below it. */
@@ -61,7 +62,8 @@ function parseMessage(lines: string[]): { first: string; headers: [string, strin
 export async function exchange(origin: string, { method, target, headers, body, answer }: HttpExchange): Promise<void> {
   const what = `${method} ${target}`
   const url = new URL(target.replace(/^http:\/\/localhost:3000(?=\/|$)/, ''), origin)
-  const response = await fetch(url, { method, headers, body: body || undefined, redirect: 'manual' })
+  const signal = AbortSignal.timeout(deadlineMilliseconds)
+  const response = await fetch(url, { method, headers, body: body || undefined, redirect: 'manual', signal })
   const text = (await response.text()).replaceAll(url.host, 'localhost:3000')
   assertExpected(String(answer.status), String(response.status), `${what}: ${text}`)
   for (const [name, value] of answer.headers) {

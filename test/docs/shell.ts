@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Finished, RunOptions } from './child-process.ts'
+import { deadlineMilliseconds, type Finished, type RunOptions } from './child-process.ts'
 
 /** One bash for a page, so that a variable set in one block is there in the next. */
 export class Shell {
@@ -20,14 +20,18 @@ export class Shell {
   async run(command: string, cwd: string): Promise<Finished> {
     this.stdout = ''
     this.stderr = ''
+    const late = AbortSignal.timeout(deadlineMilliseconds)
     this.bash.stdin.write(`cd '${cwd}'\n{ ${command}\n} </dev/null\nprintf '\\001%s\\002' "$?"\n`)
     for (;;) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: what no command prints marks the end of one
       const end = /\x01(\d+)\x02$/.exec(this.stdout)
       if (end) return { code: Number(end[1]), stdout: this.stdout.slice(0, end.index), stderr: this.stderr }
       if (this.bash.exitCode !== null) throw new Error(`${command}: the shell ended\n${this.stderr}`)
+      if (late.aborted) throw new Error(`${command}: does not end\n${this.stdout}${this.stderr}`)
       const { promise, resolve } = Promise.withResolvers<void>()
-      this.bash.stdout.once('data', () => resolve())
+      const wake = () => resolve()
+      this.bash.stdout.once('data', wake)
+      late.addEventListener('abort', wake, { once: true })
       await Promise.race([promise, this.ended])
     }
   }

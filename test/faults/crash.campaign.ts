@@ -32,7 +32,8 @@ export const campaign: Campaign = {
   // 540 kills.
   seeds: 36,
   slice: [1],
-  run: (seed, { folder }) => runCrashes(seed, folder, killsPerSeed),
+  // Half of them move the WAL into the database all the time, which is rare otherwise.
+  run: (seed, { folder }) => runCrashes(seed, folder, killsPerSeed, { smallWal: seed % 2 === 0 }),
 }
 
 export async function runCrashes(seed: number, folder: string, kills: number, testing: Testing = {}) {

@@ -44,7 +44,11 @@ async function failSync(seed: number, folder: string) {
   const file = path.join(disk, 'data/app.db')
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file, trace: { file: traceFile, inject: [`fsync,fdatasync:error=EIO:when=${which}`] } })
+  const server = Server.spawn({
+    file,
+    testing: { smallWal: seed % 2 === 0 },
+    trace: { file: traceFile, inject: [`fsync,fdatasync:error=EIO:when=${which}`] },
+  })
   const port = await server.listening()
   if (port !== null) await new Workload(seed, clients, ledger).run(port, requestsPerClient)
   const isUp = await server.isUp()

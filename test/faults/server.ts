@@ -17,6 +17,7 @@ export interface ServerOptions {
 export interface Testing {
   acknowledgeEarly?: boolean
   synchronous?: 'off' | 'normal' | 'full'
+  smallWal?: boolean
 }
 
 export interface Ended {

@@ -34,7 +34,8 @@ export const campaign: Campaign = {
 
 async function failWrite(seed: number, folder: string) {
   const random = new Random(seed)
-  const error = random.pick(['ENOSPC', 'EIO'])
+  const call = random.pick(['pwrite64', 'pwrite64', 'pread64'])
+  const error = call === 'pread64' ? 'EIO' : random.pick(['ENOSPC', 'EIO'])
   const first = 1 + random.below(random.chance(0.2) ? 200 : latestWrite)
   const which = `${first}${random.pick(['', `..${first + random.below(100)}`, '+'])}`
   const ledger = new Acknowledged()
@@ -42,7 +43,11 @@ async function failWrite(seed: number, folder: string) {
   const file = path.join(disk, 'data/app.db')
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file, trace: { file: traceFile, inject: [`pwrite64:error=${error}:when=${which}`] } })
+  const server = Server.spawn({
+    file,
+    testing: { smallWal: seed % 2 === 0 },
+    trace: { file: traceFile, inject: [`${call}:error=${error}:when=${which}`] },
+  })
   const port = await server.listening()
   if (port !== null) await new Workload(seed, clients, ledger).run(port, requestsPerClient)
   const isUp = port !== null && (await server.isUp())
@@ -61,5 +66,5 @@ async function failWrite(seed: number, folder: string) {
     ...(await checkAftermath(file, ledger, { trace, disk, scratch: path.join(folder, 'lost'), random })),
   ]
   const refused = ledger.all().filter((sent) => sent.refusal && isExpected(sent)).length
-  return { count: 1, violations, error, which, isUp, code, acknowledged: ledger.count('acknowledged'), refused }
+  return { count: 1, violations, call, error, which, isUp, code, acknowledged: ledger.count('acknowledged'), refused }
 }

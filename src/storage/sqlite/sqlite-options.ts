@@ -49,12 +49,14 @@ export interface SqliteOptions {
   onFatal?: (error: unknown) => void
 }
 
-/** Ways to break promise 2, for the tests that must see it broken. */
+/** For tests: ways to break promise 2, which they must see broken, and to make rare things common. */
 export interface SqliteTesting {
   /** Answers a write before its COMMIT. */
   acknowledgeEarly?: boolean
   /** How far the connection that writes syncs. Default: `full`. */
   synchronous?: Synchronous
+  /** Moves the WAL into the database every few commits, and lets it begin anew soon after. */
+  smallWal?: boolean
 }
 
 /** For tests, and in no public type: `createSqliteStorage({ file, testing: { acknowledgeEarly: true } } as SqliteOptions)`. */
@@ -89,7 +91,9 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     now: () => clock.now(),
     onScan: options.mode === 'development' ? options.onScan : undefined,
     onFatal: options.onFatal ?? endProcess,
-    walAlarmBytes: options.walAlarmBytes ?? 64 * 1024 * 1024,
+    // 1,000 frames, 4 MiB: SQLite's own default. More would make each move longer, less would sync the database more often.
+    framesPerCheckpoint: options.testing?.smallWal ? 40 : 1_000,
+    walAlarmBytes: options.testing?.smallWal ? 1024 * 1024 : (options.walAlarmBytes ?? 64 * 1024 * 1024),
     walLimitBytes: options.walLimitBytes ?? 1024 * 1024 * 1024,
     onWal: options.onWal,
     acknowledgeEarly: options.testing?.acknowledgeEarly ?? false,

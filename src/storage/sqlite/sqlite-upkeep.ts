@@ -1,12 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { isFailedSync, translateError } from './sqlite-errors.ts'
 
-/**
- * Frames of the WAL (pages of 4 KiB) after which its content is moved into the database: SQLite's own default, 4 MiB. More
- * would make each move longer, less would sync the database more often.
- */
-const framesPerCheckpoint = 1_000
-
 /** Statistics are looked at when the application has settled after its start, and then from time to time. */
 const firstAnalysisMillis = 5_000
 const analysisMillis = 10 * 60_000
@@ -27,6 +21,8 @@ export interface WalReport {
 }
 
 export interface UpkeepOptions {
+  /** Frames of the WAL (pages of 4 KiB) after which its content is moved into the database. */
+  framesPerCheckpoint: number
   /** Bytes of WAL from which `onWal` hears of it, once for each doubling and at the limit. */
   walAlarmBytes: number
   /** Bytes of WAL from which the snapshots that hold it are ended. */
@@ -83,7 +79,7 @@ export class Upkeep {
       this.#triedAt = 0
       this.#anewAt = this.#firstAnewAt
     }
-    if (log - this.#triedAt >= framesPerCheckpoint) this.#pending ??= setImmediate(this.#checkpoint)
+    if (log - this.#triedAt >= this.#options.framesPerCheckpoint) this.#pending ??= setImmediate(this.#checkpoint)
   }
 
   stop(): void {

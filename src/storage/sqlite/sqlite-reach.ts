@@ -44,9 +44,11 @@ export class StatementReach {
 
 /** Columns compared for equality first, then those that order the rows, or one that is compared otherwise. */
 function suggestion(connection: SqliteConnection, table: string, select: SelectText): string | undefined {
-  const rows = connection.db.prepare('select name from pragma_table_info(?)').all(table)
+  const rows = connection.db.prepare('select name, pk from pragma_table_info(?)').all(table)
   const own = new Set(rows.map((row) => row.name as string))
-  const ordered = select.ordered.filter((name) => own.has(name))
+  // Each index ends with the key by itself.
+  const key = new Set(rows.filter((row) => row.pk !== 0).map((row) => row.name as string))
+  const ordered = select.ordered.filter((name) => own.has(name) && !key.has(name))
   const rest = ordered.length > 0 ? ordered : [...select.compared].filter((name) => own.has(name)).slice(0, 1)
   const columns = [...new Set([...[...select.equal].filter((name) => own.has(name)), ...rest])]
   if (columns.length === 0) return undefined

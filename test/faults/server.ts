@@ -61,7 +61,7 @@ export class Server {
     }
     const env = { ...process.env, ...settings }
     const server = new Server(
-      spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+      spawn(command[0]!, command.slice(1), { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true }),
     )
     server.#watch(trace?.file)
     return server

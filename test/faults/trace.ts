@@ -41,14 +41,19 @@ const calls = [
   ...['fsync', 'fdatasync', 'sync_file_range', 'syncfs', 'msync'],
 ]
 
-/** The command under which a server writes its trace to a file. Paths and bytes are hexadecimal, so nothing is cut or escaped. */
+/**
+ * The command under which a server writes its trace to a file. Paths and bytes are hexadecimal, so nothing is cut or escaped.
+ *
+ * @param injected calls that fail, as strace has them: `fsync,fdatasync:error=EIO:when=3+`
+ */
 export function traced(file: string, ...injected: string[]): string[] {
   const options = ['-f', '--seccomp-bpf', '-qq', '-y', '-xx', '-s', '16777216', '-e', 'signal=none', '-o', file]
+  const watched = [...calls, ...injected.flatMap((what) => what.slice(0, what.indexOf(':')).split(','))]
   return [
     'strace',
     ...options,
     '-e',
-    `trace=${calls.join()}`,
+    `trace=${watched.join()}`,
     ...injected.flatMap((what) => ['-e', `inject=${what}`]),
     '--',
   ]
@@ -103,6 +108,7 @@ function readCall(text: string, folder: string): Event | undefined {
     return { kind: 'write', path: file, offset: Number(/(\d+)$/.exec(args)![1]), data: data.subarray(0, written) }
   }
   if (name === 'ftruncate') return { kind: 'truncate', path: file, size: Number(/(\d+)$/.exec(args)![1]) }
+  if (name === 'pread64') return undefined
   // Rather stop than rebuild a file without something that was done to it. The shared memory file is not durable anyway.
   if (file.endsWith('-shm')) return undefined
   throw new Error(`${name} on ${file} is not understood`)

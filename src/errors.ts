@@ -49,6 +49,11 @@ export const errorTable = {
     message: 'The cursor is not valid here.',
     remedy: 'Pass back a cursor exactly as it was given, with the same sort.',
   },
+  version_unknown: {
+    status: 400,
+    message: 'This is no version of the API.',
+    remedy: 'Ask for one of the versions that the violations list, in one place.',
+  },
   unauthenticated: {
     status: 401,
     message: 'This needs an identity.',
@@ -119,6 +124,11 @@ export const errorTable = {
     message: 'The log no longer reaches back that far.',
     remedy: 'Read the current state, then follow the log from its newest position.',
   },
+  version_gone: {
+    status: 410,
+    message: 'This version of the API has ended.',
+    remedy: 'Move to one of the versions that the violations list; the Link header says where to read about it.',
+  },
   precondition_failed: {
     status: 412,
     message: 'The resource has changed.',
@@ -137,7 +147,12 @@ export const errorTable = {
   unsupported_media_type: {
     status: 415,
     message: 'The media type of the body is not supported here.',
-    remedy: 'Send application/json, or application/merge-patch+json to PATCH.',
+    remedy: 'Send one of the types that Accept-Post, Accept-Patch or the violations name.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    message: 'The content has no such part.',
+    remedy: 'Ask for bytes below the length that Content-Range says.',
   },
   validation_failed: {
     status: 422,
@@ -195,6 +210,17 @@ export const errorTable = {
     remedy:
       'A write transaction awaited something other than its db. Move that work to prepare(), to a job, or use transaction: false.',
   },
+  call_invalid: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'A call of db names a field, a relation or an operator that the model does not have: correct it in the app.',
+  },
+  missing_await: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'A call of db was not awaited before the work that it belongs to had ended: await each call, or return it.',
+  },
   transaction_ended: {
     status: 500,
     message: 'Something went wrong on our side.',
@@ -209,6 +235,12 @@ export const errorTable = {
     status: 500,
     message: 'Something went wrong on our side.',
     remedy: 'Hooks led to one another too often: a hook changes rows whose own hooks lead back to it.',
+  },
+  stream_in_transaction: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'A handler returned an async iterable, which would be read when its transaction has ended. Say transaction: false, so that each call of db is its own, or return a list.',
   },
   transaction_read_only: {
     status: 500,
@@ -275,7 +307,24 @@ export const errorTable = {
     status: 500,
     message: 'The database does not match the models.',
     remedy:
-      'Give a new field .nullable() or a .default(), change the models back, or begin with an empty database. `monobloc dev` applies what can lose nothing.',
+      'Write what has to change with `monobloc migrate plan --name what-it-does`, read it, and run `monobloc migrate apply`. `monobloc dev` applies by itself what can lose nothing.',
+  },
+  schema_newer: {
+    status: 500,
+    message: 'The database is newer than this app.',
+    remedy:
+      'Start a version of the app that has the migrations which were applied, with its folder `migrations`, or restore the backup from before them.',
+  },
+  migration_pending: {
+    status: 500,
+    message: 'Migrations have not been applied to the database.',
+    remedy: 'Look at them with `monobloc migrate status`, and run `monobloc migrate apply`.',
+  },
+  migration_refused: {
+    status: 500,
+    message: 'The migration is refused, and nothing was changed.',
+    remedy:
+      'Do what the message says, or correct the file where it was not applied yet; `monobloc migrate status` tells.',
   },
   dependency_missing: {
     status: 500,
@@ -342,6 +391,10 @@ export class MonoblocError extends Error {
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     const entry = errorTable[code]
+    if (!Object.hasOwn(errorTable, code)) {
+      const near = didYouMean(String(code), Object.keys(errorTable))
+      throw new MonoblocError('definition_invalid', { detail: `"${code}" is no code of an error${near || '.'}` })
+    }
     const parts = [
       entry.message,
       options.subject && `(${options.subject})`,
@@ -357,4 +410,46 @@ export class MonoblocError extends Error {
     this.subject = options.subject
     this.headers = options.headers ?? {}
   }
+}
+
+/**
+ * Sees that options are an object which says nothing that nobody would read.
+ *
+ * @param what whose they are: `backend()`
+ * @throws MonoblocError `definition_invalid` with what is not known, and what was probably meant
+ */
+export function checkOptions(what: string, given: unknown, known: Readonly<Record<string, true>>): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new MonoblocError('definition_invalid', { detail: `${what} takes an object of options.` })
+  const names = Object.keys(known)
+  const unknown = Object.keys(given)
+    .filter((name) => !Object.hasOwn(known, name))
+    .map((name) => `"${name}" is no option${didYouMean(name, names) || '.'}`)
+  if (unknown.length === 0) return
+  throw new MonoblocError('definition_invalid', {
+    detail: `${what}: ${unknown.join(' ')} It takes ${names.join(', ')}.`,
+  })
+}
+
+/** `; did you mean PORT?` when a known name is close to what was written, else nothing. */
+export function didYouMean(written: string, known: Iterable<string>): string {
+  const near = [...known]
+    .map((name) => ({ name, distance: editDistance(written.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 2.5)))
+    .sort((a, b) => a.distance - b.distance)
+  return near[0] ? `; did you mean ${near[0].name}?` : ''
+}
+
+/** Characters to add, remove or replace to get from one text to the other (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, previous[column]! + 1, current[column - 1]! + 1))
+    }
+    previous = current
+  }
+  return previous[b.length]!
 }

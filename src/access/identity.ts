@@ -42,6 +42,15 @@ export class Identity {
     return claims instanceof Promise ? claims.then((known) => this.#user(known)) : this.#user(claims)
   }
 
+  /**
+   * The row of a key that something other than a token has proved.
+   *
+   * @throws MonoblocError `invalid_token` when the user is no more
+   */
+  byKey(key: unknown): MaybePromise<AnyRow> {
+    return this.#user({ subject: key instanceof Date ? key.toISOString() : String(key) })
+  }
+
   /** The same user as a transaction sees it. */
   async again(session: Session, user: AnyRow): Promise<AnyRow> {
     const { queries, user: model } = this.#options
@@ -71,7 +80,7 @@ export class Identity {
     return result.success ? result.data : undefined
   }
 
-  #user({ subject }: TokenClaims): MaybePromise<AnyRow> {
+  #user({ subject }: Pick<TokenClaims, 'subject'>): MaybePromise<AnyRow> {
     const { storage, queries, user } = this.#options
     const key = this.#keyFrom(subject)
     if (key === undefined) return gone()

@@ -3,6 +3,7 @@ import type { Filter, Insert, Key, Patch, Row } from '../schema/index.ts'
 import type {
   Aggregated,
   AggregateOptions,
+  CountOptions,
   Database,
   FieldNames,
   FindOptions,
@@ -22,6 +23,11 @@ export type Rows<R> = R[] & { readonly next: string | null }
 export interface ChangeOptions {
   /** The version that the change is based on. @throws MonoblocError `precondition_failed` when the row has another */
   version?: number
+}
+
+export interface DeleteOptions extends ChangeOptions {
+  /** For good, and rows that are deleted already too. In models without a `t.deletedAt()` it is always so. */
+  purge?: boolean
 }
 
 /**
@@ -52,7 +58,7 @@ export interface Db<Ms, U> {
     options?: FindOptions<Ms, M, F, I>,
   ): Promise<Found<Ms, M, { fields: NoInfer<F>[]; include: NoInfer<I> }> | null>
 
-  count<M extends ModelIn<Ms>>(model: M, options?: { where?: Filter<Ms, M>; search?: string }): Promise<number>
+  count<M extends ModelIn<Ms>>(model: M, options?: CountOptions<Ms, M>): Promise<number>
 
   aggregate<M extends ModelIn<Ms>, const O extends AggregateOptions<Ms, M>>(
     model: M,
@@ -76,7 +82,8 @@ export interface Db<Ms, U> {
   insert<M extends ModelIn<Ms>>(model: M, inputs: readonly Insert<M>[]): Promise<Row<M>[]>
 
   /**
-   * Changes one row and returns it. It must be one that may be read, too.
+   * Changes one row and returns it. It must be one that may be read, too. As the system, `{ deletedAt: null }` brings a
+   * deleted row back.
    *
    * @throws MonoblocError `not_found`, `forbidden`, `precondition_failed`, and what an insert throws
    */
@@ -84,10 +91,19 @@ export interface Db<Ms, U> {
   /** Changes the rows that match and returns how many there were. */
   update<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }, patch: Patch<M>): Promise<number>
 
-  /** Deletes one row and returns it as it was. @throws MonoblocError `not_found`, `forbidden`, `reference_in_use` */
-  delete<M extends ModelIn<Ms>>(model: M, key: Key<M>, options?: ChangeOptions): Promise<Row<M>>
+  /**
+   * Deletes one row and returns it as it was. In a model with a `t.deletedAt()` that is set instead, and returned with
+   * the rest; rows that refer to it are left as they are.
+   *
+   * @throws MonoblocError `not_found`, `forbidden`, `reference_in_use`
+   */
+  delete<M extends ModelIn<Ms>>(model: M, key: Key<M>, options?: DeleteOptions): Promise<Row<M>>
   /** Deletes the rows that match and returns how many there were. */
-  delete<M extends ModelIn<Ms>>(model: M, target: { where: Filter<Ms, M> }): Promise<number>
+  delete<M extends ModelIn<Ms>>(
+    model: M,
+    target: { where: Filter<Ms, M> },
+    options?: Pick<DeleteOptions, 'purge'>,
+  ): Promise<number>
 
   /**
    * Inserts, or updates the row that has the same values in the `match` fields, which are the key or a unique
@@ -112,6 +128,17 @@ export interface Db<Ms, U> {
 
 /** The data as the system sees it: no policy is asked. */
 export interface SystemDb<Ms, U> extends Db<Ms, U> {
-  /** Typed SQL in the same transaction: everything that SQL can say. Its changes are logged like all others. */
-  readonly sql: Kysely<Database<Ms>>
+  /**
+   * Typed SQL in the same transaction: everything that SQL can say. Its changes are logged like all others. With models
+   * `any`, as in a migration, any table and column.
+   */
+  readonly sql: Kysely<0 extends 1 & Ms ? any : Database<Ms>>
+
+  /**
+   * Removes every row of a model (TRUNCATE), deleted ones too, without hooks, and returns how many there were. The log is
+   * told once that the table is empty. Rows that refer to them go, or refer to nothing, as their `onDelete` says.
+   *
+   * @throws MonoblocError `reference_in_use`
+   */
+  empty<M extends ModelIn<Ms>>(model: M): Promise<number>
 }

@@ -2,7 +2,9 @@ import type { Kysely } from 'kysely'
 import { MonoblocError } from '../errors.ts'
 import type { AnyModel } from '../schema/index.ts'
 import type { AnyRow, MaybePromise, Page, SearchHit } from '../storage/index.ts'
-import type { Change, RowWriter } from './row-writer.ts'
+import { Calls, type CallsLeft, missingAwait } from './calls.ts'
+import { asOwnFault } from './own-fault.ts'
+import type { Change, Deletion, RowWriter } from './row-writer.ts'
 import type { RowReader } from './rows.ts'
 
 /** Where the calls of a `db` run: in one unit of work, or each in its own. */
@@ -13,39 +15,79 @@ export interface DbScope {
   /** The same place for the system (undefined) or for a user. */
   as(user: object | undefined): DbScope
   sql(): Kysely<any>
+  /** The end of the writes of this unit of work that are under way. */
+  readonly writing?: Promise<unknown> | undefined
 }
+
+const calls = [
+  'get',
+  'find',
+  'first',
+  'count',
+  'aggregate',
+  'search',
+  'insert',
+  'update',
+  'delete',
+  'empty',
+  'upsert',
+] as const
 
 /** What `Db` and `SystemDb` are at run time: every call goes to its scope. */
 export class ScopedDb {
   readonly #scope: DbScope
+  /** Made with the first call: most reads of resources make none. */
+  #calls: Calls | undefined
 
-  constructor(scope: DbScope) {
+  constructor(scope: DbScope, calls?: Calls) {
     this.#scope = scope
+    this.#calls = calls
+  }
+
+  static {
+    const methods = ScopedDb.prototype as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>
+    for (const verb of calls) {
+      const call = methods[verb]!
+      methods[verb] = function (this: ScopedDb, model, target, change, options) {
+        this.#calls ??= new Calls()
+        return this.#calls.note(verb, model as AnyModel, call.call(this, model, target, change, options))
+      } as (this: unknown, ...given: unknown[]) => Promise<unknown>
+    }
   }
 
   async get(model: AnyModel, key: unknown, options?: any): Promise<AnyRow> {
-    return this.#scope.read((rows) => rows.get(model, key, options))
+    return this.#read(model, (rows) => rows.get(model, key, options))
   }
 
   async find(model: AnyModel, options?: any): Promise<unknown[]> {
-    return paged(await this.#scope.read((rows) => rows.find(model, options)))
+    return paged(await this.#read(model, (rows) => rows.find(model, options)))
   }
 
   async first(model: AnyModel, options?: any): Promise<AnyRow | null> {
-    return this.#scope.read((rows) => rows.first(model, options))
+    return this.#read(model, (rows) => rows.first(model, options))
   }
 
   async count(model: AnyModel, options?: any): Promise<number> {
-    return this.#scope.read((rows) => rows.count(model, options))
+    return this.#read(model, (rows) => rows.count(model, options))
   }
 
   async aggregate(model: AnyModel, options: any): Promise<AnyRow[]> {
-    return this.#scope.read((rows) => rows.aggregate(model, options))
+    return this.#read(model, (rows) => rows.aggregate(model, options))
   }
 
   async search(model: AnyModel, text: string, options?: any): Promise<unknown[]> {
-    const { hits, next } = await this.#scope.read((rows) => rows.search(model, text, options))
+    const { hits, next } = await this.#read(model, (rows) => rows.search(model, text, options))
     return paged<SearchHit>({ rows: hits, next })
+  }
+
+  #read<T>(model: AnyModel, work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
+    return this.#scope.read((rows) => {
+      try {
+        return work(rows)
+      } catch (error) {
+        throw asOwnFault(error, model)
+      }
+    })
   }
 
   async insert(model: AnyModel, input: unknown): Promise<AnyRow | AnyRow[]> {
@@ -63,30 +105,36 @@ export class ScopedDb {
     )
   }
 
-  async delete(model: AnyModel, target: unknown, options?: Change): Promise<AnyRow | number> {
+  async delete(model: AnyModel, target: unknown, options?: Deletion): Promise<AnyRow | number> {
     const filter = filterOf(model, target)
     return this.#scope.write(
       (rows): Promise<AnyRow | number> =>
-        filter ? rows.deleteMany(model, filter) : rows.delete(model, target, options),
+        filter ? rows.deleteMany(model, filter, options) : rows.delete(model, target, options),
     )
+  }
+
+  async empty(model: AnyModel): Promise<number> {
+    return this.#scope.write((rows) => rows.empty(model))
   }
 
   async upsert(model: AnyModel, options: any): Promise<AnyRow> {
     return this.#scope.write((rows) => rows.upsert(model, options))
   }
 
-  async transaction<T>(work: (db: ScopedDb) => Promise<T>): Promise<T> {
-    return this.#scope.nested((scope) => work(new ScopedDb(scope)))
+  transaction<T>(work: (db: ScopedDb) => Promise<T>): Promise<T> {
+    this.#calls ??= new Calls()
+    const nested = async () => this.#scope.nested((scope) => ScopedDb.whole(new ScopedDb(scope), work))
+    return this.#calls.note('transaction', undefined, nested())
   }
 
   asSystem(): ScopedDb {
-    return new ScopedDb(this.#scope.as(undefined))
+    return new ScopedDb(this.#scope.as(undefined), (this.#calls ??= new Calls()))
   }
 
   as(user: object): ScopedDb {
     if (typeof user !== 'object' || user === null)
       throw new MonoblocError('definition_invalid', { detail: 'db.as() takes a row of the user model.' })
-    return new ScopedDb(this.#scope.as(user))
+    return new ScopedDb(this.#scope.as(user), (this.#calls ??= new Calls()))
   }
 
   get sql(): Kysely<any> {
@@ -96,6 +144,33 @@ export class ScopedDb {
   /** The rows beneath a db, for the rooms above that need answers as JSON text and at once. */
   static read<T>(db: unknown, work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
     return (db as ScopedDb).#scope.read(work)
+  }
+
+  /**
+   * Sees that all calls of a db, and of those made of it, have been waited for.
+   *
+   * @throws MonoblocError `missing_await`
+   */
+  static finish(db: unknown): void {
+    const left = ScopedDb.#left(db)
+    if (left) throw left.error
+  }
+
+  /** All of some work with a db, its calls included. @throws MonoblocError `missing_await`, once they have ended */
+  static async whole<D, T>(db: D, work: (db: D) => T): Promise<Awaited<T>> {
+    const result = await work(db)
+    const left = ScopedDb.#left(db)
+    if (!left) return result
+    await left.ended
+    throw left.error
+  }
+
+  static #left(db: unknown): CallsLeft | undefined {
+    if (typeof db !== 'object' || db === null || !(#calls in db) || !db.#calls) return undefined
+    const left = db.#calls.left()
+    const { writing } = db.#scope
+    if (left || !writing) return left
+    return { error: missingAwait('a write that is still under way'), ended: writing }
   }
 }
 

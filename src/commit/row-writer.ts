@@ -1,14 +1,21 @@
 import { MonoblocError } from '../errors.ts'
-import type { AnyModel, Condition, Schema } from '../schema/index.ts'
-import type { AnyRow, Queries, Session } from '../storage/index.ts'
+import { type AnyModel, type Condition, deletionOf, type Schema } from '../schema/index.ts'
+import type { AnyRow, Queries, RowsQuery, Session } from '../storage/index.ts'
+import { ScopedDb } from './db.ts'
 import type { Guard } from './guard.ts'
 import type { AnyHooks, Hooks } from './hooks.ts'
+import { toldOfHolders } from './row-holders.ts'
 import { checkReferences } from './row-references.ts'
 import { both, givenKey, keyOf, missing, RowReader } from './rows.ts'
 import { checkComplete, revalidated, validated, type WriteKind } from './rows-input.ts'
 
 export interface Change {
   version?: number
+}
+
+export interface Deletion extends Change {
+  /** For good, also of rows that are deleted already. */
+  purge?: boolean
 }
 
 // One call changes at most so many rows one by one: with hooks, or under a policy that depends on the row.
@@ -75,22 +82,36 @@ export class RowWriter extends RowReader {
     const values = validated(model, 'patch', patch, this.guard !== undefined)
     const where = both(this.#reach(model, rule), this.condition(model, filter))
     if (rule || this.#has(model, 'beforeUpdate', 'afterUpdate')) {
-      return this.#oneByOne(model, where, (key) => this.#updated(model, rule, key, values, {}))
+      const withDeleted = this.#undeletes(model, values)
+      return this.#oneByOne(model, { where, withDeleted }, (key) => this.#updated(model, rule, key, values, {}))
     }
-    await checkReferences(this, model, values)
-    return this.queries.updateMany(this.session, model, where, values)
+    return this.#whole(model, undefined, rule, [], async () => {
+      await checkReferences(this, model, values)
+      return this.queries.updateMany(this.session, model, where, values)
+    })
   }
 
-  async delete(model: AnyModel, key: unknown, options: Change = {}): Promise<AnyRow> {
+  async delete(model: AnyModel, key: unknown, options: Deletion = {}): Promise<AnyRow> {
     return this.#deleted(model, this.may(model, 'delete'), givenKey(model, key), options)
   }
 
   /** @returns how many rows were deleted */
-  async deleteMany(model: AnyModel, filter: unknown): Promise<number> {
+  async deleteMany(model: AnyModel, filter: unknown, { purge }: Deletion = {}): Promise<number> {
     const rule = this.may(model, 'delete')
     const where = both(this.#reach(model, rule), this.condition(model, filter))
-    if (!this.#has(model, 'beforeDelete', 'afterDelete')) return this.queries.deleteMany(this.session, model, where)
-    return this.#oneByOne(model, where, (key) => this.#deleted(model, rule, key, {}))
+    if (!this.#has(model, 'beforeDelete', 'afterDelete'))
+      return this.#whole(model, undefined, undefined, [], async () =>
+        this.queries.deleteMany(this.session, model, where, { purge }),
+      )
+    return this.#oneByOne(model, { where, withDeleted: purge }, (key) => this.#deleted(model, rule, key, { purge }))
+  }
+
+  /** Removes every row, deleted ones too, without hooks. @returns how many there were */
+  async empty(model: AnyModel): Promise<number> {
+    if (this.guard) throw new MonoblocError('forbidden', { detail: 'Only the system empties: db.asSystem().empty().' })
+    this.schema.relations(model)
+    const table = this.schema.tables.find((one) => one.model === model)!
+    return this.session.savepoint(async () => this.session.empty!(table))
   }
 
   /**
@@ -110,7 +131,7 @@ export class RowWriter extends RowReader {
   }
 
   async #inserted(model: AnyModel, rule: Condition | undefined, given: AnyRow): Promise<AnyRow> {
-    return this.#whole(model, rule, ['beforeInsert', 'afterInsert'], async () => {
+    return this.#whole(model, undefined, rule, ['beforeInsert', 'afterInsert'], async () => {
       const values = await this.#before(model, 'insert', given, {})
       checkComplete(model, values)
       await checkReferences(this, model, ownOf(given, values))
@@ -127,7 +148,7 @@ export class RowWriter extends RowReader {
     given: AnyRow,
     options: Change,
   ): Promise<AnyRow> {
-    return this.#whole(model, rule, ['beforeUpdate', 'afterUpdate'], async () => {
+    return this.#whole(model, key, rule, ['beforeUpdate', 'afterUpdate'], async () => {
       const values = await this.#before(model, 'patch', given, { key })
       await checkReferences(this, model, ownOf(given, values))
       const reach = this.#reach(model, rule)
@@ -139,26 +160,39 @@ export class RowWriter extends RowReader {
     })
   }
 
-  async #deleted(model: AnyModel, rule: Condition | undefined, key: unknown, options: Change): Promise<AnyRow> {
-    return this.#whole(model, undefined, ['beforeDelete', 'afterDelete'], async () => {
-      for (const hook of this.#hooks.of(model, 'beforeDelete')) await hook({ db: this.#db(), key })
+  async #deleted(model: AnyModel, rule: Condition | undefined, key: unknown, options: Deletion): Promise<AnyRow> {
+    return this.#whole(model, key, undefined, ['beforeDelete', 'afterDelete'], async () => {
+      for (const hook of this.#hooks.of(model, 'beforeDelete')) await this.#run(hook, { key })
       const reach = this.#reach(model, rule)
       const row =
         (await this.queries.delete(this.session, model, key, { ...options, restrict: () => reach })) ??
         (await this.#refused(model, key))
-      for (const hook of this.#hooks.of(model, 'afterDelete')) await hook({ db: this.#db(), row })
+      for (const hook of this.#hooks.of(model, 'afterDelete')) await this.#run(hook, { row })
       return row
     })
   }
 
-  /** A write of several steps is undone as a whole; one of a single statement needs no savepoint for that. */
-  #whole<T>(
+  /**
+   * A write of several steps is undone as a whole; one of a single statement needs no savepoint for that.
+   *
+   * @param key of the row that others may refer to
+   */
+  async #whole<T>(
     model: AnyModel,
+    key: unknown,
     rule: Condition | undefined,
     hooks: (keyof AnyHooks)[],
     write: () => Promise<T>,
   ): Promise<T> {
-    return rule || this.#has(model, ...hooks) ? this.session.savepoint(write) : write()
+    try {
+      return await (rule || this.#has(model, ...hooks) ? this.session.savepoint(write) : write())
+    } catch (error) {
+      throw await toldOfHolders(this, model, key, error)
+    }
+  }
+
+  #run(hook: (context: object) => unknown, context: object): Promise<unknown> {
+    return ScopedDb.whole(this.#db(), (db) => hook({ ...context, db }))
   }
 
   /** Hooks get a copy each, so that changing it changes nothing that has been checked. */
@@ -168,7 +202,7 @@ export class RowWriter extends RowReader {
     for (const hook of hooks) {
       const copy = { ...values }
       const input = kind === 'insert' ? { input: copy } : { patch: copy }
-      const made = (await hook({ ...context, ...input, db: this.#db() })) as AnyRow | undefined
+      const made = (await this.#run(hook, { ...context, ...input })) as AnyRow | undefined
       if (made !== undefined && made !== null) values = revalidated(model, kind, values, made)
     }
     return values
@@ -179,7 +213,13 @@ export class RowWriter extends RowReader {
     if (rule && !(await this.meets(model, rule, row))) {
       throw this.denied(model, `The policy of ${model.name} does not grant to write a row like this.`)
     }
-    for (const hook of this.#hooks.of(model, name)) await hook({ db: this.#db(), row })
+    for (const hook of this.#hooks.of(model, name)) await this.#run(hook, { row })
+  }
+
+  /** A change of whether a row is deleted is about deleted rows too. */
+  #undeletes(model: AnyModel, values: AnyRow): boolean {
+    const deletion = deletionOf(model)
+    return deletion !== null && values[deletion.field] !== undefined
   }
 
   /** The rows that may be changed: those of the rule that may be read, too. */
@@ -209,7 +249,11 @@ export class RowWriter extends RowReader {
     const same = (fields: readonly string[]) =>
       fields.length === match.length && fields.every((field) => match.includes(field))
     const table = this.schema.tables.find((one) => one.model === model)!
-    if (same(table.key) || table.indexes.some(({ unique, where, fields }) => unique && !where && same(fields))) return
+    // One of all rows, or of those that are not deleted.
+    const deletion = deletionOf(model)
+    const isWhole = (where: object | undefined) => !where || (deletion && Object.keys(where).join() === deletion.field)
+    if (same(table.key) || table.indexes.some(({ unique, where, fields }) => unique && isWhole(where) && same(fields)))
+      return
     throw new MonoblocError('definition_invalid', {
       subject: model.name,
       detail: `upsert can't match ${model.name} by ${match.join(', ') || 'nothing'}: that is no key and no unique constraint.`,
@@ -224,9 +268,9 @@ export class RowWriter extends RowReader {
     return this.queries.first(this.session, model, { where: both(readable, same) })
   }
 
-  async #oneByOne(model: AnyModel, where: Condition, change: (key: unknown) => Promise<unknown>): Promise<number> {
+  async #oneByOne(model: AnyModel, which: RowsQuery, change: (key: unknown) => Promise<unknown>): Promise<number> {
     const { rows } = await this.queries.find(this.session, model, {
-      where,
+      ...which,
       fields: [...model.key],
       limit: mostOneByOne + 1,
     })

@@ -10,6 +10,7 @@ import {
   writableFields,
 } from '../schema/index.ts'
 import type { AnyRow } from '../storage/index.ts'
+import { ownFault } from './own-fault.ts'
 
 export type WriteKind = 'insert' | 'patch'
 type Path = readonly (string | number)[]
@@ -59,14 +60,14 @@ function isMade({ kind, options }: Field): boolean {
  * Checks what is about to be written and gives it normalised.
  *
  * @param asUser refuses the fields that only the system may set
- * @throws MonoblocError `validation_failed` with every violation
+ * @throws MonoblocError `validation_failed` with every violation, `call_invalid` for fields that the model does not have
  */
 export function validated(model: AnyModel, kind: WriteKind, input: unknown, asUser: boolean, at: Path = []): AnyRow {
   const readers = readersOf(model)
   const result = readers[kind].read(input)
   const violations = result.issues ? violationsOf(result.issues, at, input) : []
   if (asUser) violations.push(...givenToTheSystem(input, readers.system, at))
-  if (violations.length > 0) throw invalid(model, violations)
+  if (violations.length > 0) throw invalid(model, violations, at)
   return (result as { value: AnyRow }).value
 }
 
@@ -81,7 +82,7 @@ function givenToTheSystem(input: unknown, system: ReadonlySet<string>, at: Path)
  * What hooks made of a write that had been checked. Only what they changed is checked again: a value must not be
  * normalised twice.
  *
- * @throws MonoblocError `validation_failed`
+ * @throws MonoblocError `validation_failed`, `call_invalid`
  */
 export function revalidated(model: AnyModel, kind: WriteKind, checked: AnyRow, made: AnyRow): AnyRow {
   const isKept = ([name, value]: [string, unknown]) => Object.hasOwn(checked, name) && value === checked[name]
@@ -106,6 +107,9 @@ export function checkComplete(model: AnyModel, values: AnyRow): void {
   )
 }
 
-function invalid(model: AnyModel, violations: Violation[]): MonoblocError {
+// What a client sent has passed the schema of its endpoint: a field that is none was put there by code.
+function invalid(model: AnyModel, violations: Violation[], at: Path = []): MonoblocError {
+  const unknown = violations.filter(({ code, path }) => code === 'unknown_field' && path.length === at.length + 1)
+  if (unknown.length > 0) return ownFault(model, unknown)
   return new MonoblocError('validation_failed', { subject: model.name, violations })
 }

@@ -12,6 +12,7 @@ import {
 import {
   type AggregateQuery,
   type AnyRow,
+  type CountQuery,
   chain,
   type FindQuery,
   type GetQuery,
@@ -25,6 +26,7 @@ import {
   type Session,
 } from '../storage/index.ts'
 import type { Action, Guard } from './guard.ts'
+import { asOwnFault } from './own-fault.ts'
 import { checkAsked, checkNames } from './rows-asked.ts'
 import { WireFilter } from './wire-filter.ts'
 
@@ -79,7 +81,7 @@ export class RowReader {
     return chain(this.queries.first(this.session, model, this.#asked(model, options)), (row) => row ?? null)
   }
 
-  count(model: AnyModel, options: Asked<Pick<FindQuery, 'where' | 'search'>> = {}): MaybePromise<number> {
+  count(model: AnyModel, options: Asked<CountQuery> = {}): MaybePromise<number> {
     return this.queries.count(this.session, model, this.#asked(model, options))
   }
 
@@ -110,7 +112,7 @@ export class RowReader {
   /** Whether a row of this unit of work, as a write returned it, meets a condition. */
   async meets(model: AnyModel, condition: Condition, row: AnyRow): Promise<boolean> {
     if (isOwnFields(model, condition)) return compileMatcher(condition)(row)
-    const query = { where: condition, fields: [...model.key] }
+    const query = { where: condition, fields: [...model.key], withDeleted: true }
     return (await this.queries.get(this.session, model, keyOf(model, row), query)) !== undefined
   }
 
@@ -131,10 +133,14 @@ export class RowReader {
     return new MonoblocError(this.guard?.anonymous ? 'unauthenticated' : 'forbidden', { subject: model.name, detail })
   }
 
-  /** @throws MonoblocError `invalid_filter`, `invalid_query`, `undefined_in_filter` */
+  /** @throws MonoblocError `invalid_filter`, `invalid_query`, `undefined_in_filter`, `call_invalid` */
   condition(model: AnyModel, filter: unknown): Condition {
     if (filter instanceof WireFilter) return filter.condition(this.schema, model, this.#restrict)
-    return parseFilter(this.schema, model, filter, this.#restrict ? { restrict: this.#restrict } : { secret: true })
+    try {
+      return parseFilter(this.schema, model, filter, this.#restrict ? { restrict: this.#restrict } : { secret: true })
+    } catch (error) {
+      throw asOwnFault(error, model)
+    }
   }
 
   #asked<Q extends GetQuery>(model: AnyModel, options: Asked<Q>): Q {

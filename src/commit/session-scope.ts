@@ -6,7 +6,7 @@ import { type DbScope, ScopedDb } from './db.ts'
 import type { Guard } from './guard.ts'
 import type { Hooks } from './hooks.ts'
 import { RowWriter } from './row-writer.ts'
-import type { RowReader } from './rows.ts'
+import { RowReader } from './rows.ts'
 import { Turns } from './turns.ts'
 
 export interface ScopeOptions {
@@ -47,26 +47,48 @@ const systemNote = ' as system'
 export class SessionScope implements DbScope {
   readonly #options: ScopeOptions
   readonly #place: Place
-  #rows: RowWriter | undefined
+  #reader: RowReader | undefined
+  #writer: RowWriter | undefined
 
-  constructor(options: ScopeOptions, place: Pick<Place, 'session' | 'guard' | 'noted'> & Partial<Place>) {
+  constructor(options: ScopeOptions, place: Place) {
     this.#options = options
-    this.#place = { level: { state: 'open' }, turns: new Turns(), depth: 0, ...place }
+    this.#place = place
+  }
+
+  /** The outermost scope of a session. */
+  static of(
+    options: ScopeOptions,
+    session: Session,
+    guard: Guard | undefined,
+    noted: WriteOptions | undefined,
+  ): SessionScope {
+    return new SessionScope(options, {
+      session,
+      guard,
+      noted,
+      level: { state: 'open' },
+      turns: new Turns(),
+      depth: 0,
+    })
   }
 
   read<T>(work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
-    return work(this.#open())
+    const { session, guard } = this.#place
+    if (session.writable) return work(this.#open())
+    this.#check()
+    const { queries, schema } = this.#options
+    return work((this.#reader ??= new RowReader(session, queries, schema, guard)))
   }
 
   write<T>(work: (rows: RowWriter) => MaybePromise<T>): MaybePromise<T> {
     if (!this.#place.session.writable) throw new MonoblocError('transaction_read_only')
-    this.#open()
+    this.#check()
     return this.#place.turns.take(() => work(this.#open()))
   }
 
   async nested<T>(work: (scope: DbScope) => Promise<T>): Promise<T> {
     const { session, level, turns } = this.#place
-    this.#open()
+    this.#check()
     return turns.take(async () => {
       const inner: Level = { state: 'open' }
       level.state = 'busy'
@@ -81,6 +103,10 @@ export class SessionScope implements DbScope {
     })
   }
 
+  get writing(): Promise<unknown> | undefined {
+    return this.#place.turns.last
+  }
+
   as(user: object | undefined): DbScope {
     const { noted } = this.#place
     if (!user) noteSystem(noted)
@@ -93,19 +119,24 @@ export class SessionScope implements DbScope {
         detail: 'SQL knows no policies: say db.asSystem().sql where that is meant.',
       })
     }
-    this.#open()
+    this.#check()
     return this.#options.queries.kyselyFor(this.#place.session)
   }
 
+  #check(): void {
+    const { state } = this.#place.level
+    if (state === 'ended') throw new MonoblocError('transaction_ended')
+    if (state === 'busy') throw new MonoblocError('transaction_busy')
+  }
+
   #open(): RowWriter {
-    const { level, session, guard } = this.#place
-    if (level.state === 'ended') throw new MonoblocError('transaction_ended')
-    if (level.state === 'busy') throw new MonoblocError('transaction_busy')
-    if (!this.#rows) {
+    this.#check()
+    if (!this.#writer) {
+      const { session, guard } = this.#place
       const { queries, schema, hooks } = this.#options
-      this.#rows = new RowWriter(session, queries, schema, guard, hooks, () => this.#insideHook())
+      this.#writer = new RowWriter(session, queries, schema, guard, hooks, () => this.#insideHook())
     }
-    return this.#rows
+    return this.#writer
   }
 
   // A hook runs inside a write that has its turn: its own writes take turns among themselves.

@@ -4,6 +4,11 @@ import type { MaybePromise } from '../storage/index.ts'
 export class Turns {
   #last: Promise<unknown> | undefined
 
+  /** The end of what has been begun; undefined when it has ended. */
+  get last(): Promise<unknown> | undefined {
+    return this.#last
+  }
+
   take<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     const result = this.#last ? this.#last.then(work) : work()
     if (!(result instanceof Promise)) return result

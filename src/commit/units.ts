@@ -64,7 +64,7 @@ export class Units {
   }
 
   #bound(session: Session, guard: Guard | undefined, noted: WriteOptions | undefined): ScopedDb {
-    return new ScopedDb(new SessionScope(this.#options, { session, guard, noted }))
+    return new ScopedDb(SessionScope.of(this.#options, session, guard, noted))
   }
 
   #looseScope(guard: Guard | undefined, options: LooseOptions): DbScope {
@@ -73,7 +73,7 @@ export class Units {
     const write = <T>(work: (scope: SessionScope) => MaybePromise<T>): Promise<T> => {
       if (options.readOnly) throw new MonoblocError('transaction_read_only')
       const noted = { ...options.write, deadline }
-      return storage.write(noted, (session) => work(new SessionScope(this.#options, { session, guard, noted })))
+      return storage.write(noted, (session) => work(SessionScope.of(this.#options, session, guard, noted)))
     }
     return {
       read: (work) => storage.read({ deadline }, (session) => work(new RowReader(session, queries, schema, guard))),

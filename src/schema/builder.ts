@@ -1,4 +1,5 @@
 import { MonoblocError } from '../errors.ts'
+import { type Duration, millisecondsOf } from './duration.ts'
 import { Field, type FieldSpec } from './field.ts'
 import type { AnyModel } from './model.ts'
 import type { InferOutput, StandardSchemaV1 } from './standard-schema.ts'
@@ -18,6 +19,17 @@ export interface Automatic<Kind extends FieldSpec['kind'], Value> extends FieldS
   kind: Kind
   value: Value
   nullable: false
+  given: 'system'
+  visible: true
+  unique: false
+  target: undefined
+  inverse: string
+}
+
+export interface DeletedAt extends FieldSpec {
+  kind: 'timestamp'
+  value: Date
+  nullable: true
   given: 'system'
   visible: true
   unique: false
@@ -126,7 +138,24 @@ export const t = {
   createdAt: () => new Field<Automatic<'timestamp', Date>>('timestamp', { automatic: 'createdAt', readOnly: true }),
   /** The instant of the last change; each change moves it forward, within one millisecond too. */
   updatedAt: () => new Field<Automatic<'timestamp', Date>>('timestamp', { automatic: 'updatedAt', readOnly: true }),
-  /** 1 on insert, one more with each update. It becomes the ETag. */
+  /**
+   * Soft delete: `db.delete` sets it, and hides the row from every read, filter, count and unique constraint that does not
+   * say `withDeleted`. An update as the system that sets it to null brings the row back. References to the row stay;
+   * ON DELETE rules apply when it is deleted for good: by `db.delete(…, { purge: true })`, or so long afterwards as
+   * `purgeAfter` says (`'30d'`; default: never).
+   */
+  deletedAt: ({ purgeAfter }: { purgeAfter?: Duration } = {}) =>
+    new Field<DeletedAt>('timestamp', {
+      automatic: 'deletedAt',
+      readOnly: true,
+      nullable: true,
+      purgeAfter: purgeAfter === undefined ? undefined : millisecondsOf(purgeAfter),
+    }),
+  /**
+   * 1 on insert, one more with each update by `db` or by HTTP (not by raw SQL). `db.update(…, { version })` holds a change
+   * to it, and so does `If-Match` with the ETag of a row that was read with `fields` or `include`. The ETag of a plain
+   * read is its content's, whether the model counts versions or not.
+   */
   version: () => new Field<Automatic<'integer', number>>('integer', { automatic: 'version', readOnly: true }),
   /** Computed from the row when it is read, never stored; the schema says its type. */
   virtual: <S extends StandardSchemaV1>(schema: S, compute: (row: Record<string, any>) => InferOutput<S>) =>

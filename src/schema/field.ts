@@ -68,8 +68,10 @@ export interface FieldOptions {
   writeOnly: boolean
   /** A constant goes into the database too; a function runs for each insert. */
   default: { value: unknown } | { make: () => unknown } | undefined
-  /** Set by Monobloc itself on insert (and, for `updatedAt` and `version`, on each update). */
-  automatic: 'createdAt' | 'updatedAt' | 'version' | undefined
+  /** Set by Monobloc itself on insert (for `updatedAt` and `version` on each update, for `deletedAt` on delete). */
+  automatic: 'createdAt' | 'updatedAt' | 'version' | 'deletedAt' | undefined
+  /** Milliseconds after which rows whose `deletedAt` is set are deleted for good. */
+  purgeAfter: number | undefined
   /** Length in code points for text, bytes for `bytes`, the value for numbers; inclusive. That of `decimal` is a string. */
   min: number | bigint | string | undefined
   max: number | bigint | string | undefined
@@ -87,6 +89,7 @@ export interface FieldOptions {
   inverse: string | undefined
   onDelete: OnDelete
   compute: ((row: Record<string, any>) => unknown) | undefined
+  renamedFrom: string | undefined
 }
 
 const noOptions: FieldOptions = {
@@ -96,6 +99,7 @@ const noOptions: FieldOptions = {
   writeOnly: false,
   default: undefined,
   automatic: undefined,
+  purgeAfter: undefined,
   min: undefined,
   max: undefined,
   pattern: undefined,
@@ -111,6 +115,7 @@ const noOptions: FieldOptions = {
   inverse: undefined,
   onDelete: 'restrict',
   compute: undefined,
+  renamedFrom: undefined,
 }
 
 type TextKind = 'text' | 'email' | 'url' | 'slug'
@@ -154,7 +159,10 @@ export class Field<S extends FieldSpec = FieldSpec> {
     return own(this).#except('unique', [...farKinds, 'json'], { unique: true })
   }
 
-  /** Operators of the filter language that every value must satisfy, kept as a CHECK in the database. */
+  /**
+   * Operators of the filter language that every value must satisfy. Monobloc checks it with everything else that is wrong,
+   * and the database holds everyone else to it by a CHECK.
+   */
   check(this: Except<S, FarKind>, operators: Record<string, unknown>): Field<S> {
     return own(this).#except('check', farKinds, { checks: [...own(this).options.checks, operators] })
   }
@@ -202,6 +210,14 @@ export class Field<S extends FieldSpec = FieldSpec> {
   /** What happens to this row when the row it refers to is deleted. Default: `restrict`. */
   onDelete(this: Only<S, 'ref'>, rule: OnDelete): Field<S> {
     return own(this).#only('onDelete', ['ref'], { onDelete: rule })
+  }
+
+  /**
+   * What this field was called before: its column (or link table) is renamed with everything in it, where it would be made
+   * anew. May stay, or go when no database has the old name.
+   */
+  renamedFrom(name: string): Field<S> {
+    return this.#with({ renamedFrom: name })
   }
 
   #only(modifier: string, kinds: readonly FieldKind[], change: Partial<FieldOptions>): Field<S> {

@@ -1,3 +1,4 @@
+import { liveRows } from './deletion.ts'
 import { allOf, type Comparison, type Condition, everything, nothing, notThat } from './filter-condition.ts'
 import { equalityOperators, manyOperators, operandOf, orderOperators } from './filter-operator.ts'
 import { type Operand, readOperand, readOperator } from './filter-parse-operators.ts'
@@ -38,8 +39,11 @@ function names(schema: Schema, relation: Relation, key: string): boolean {
   return relation.to.fields.has(key) || schema.relation(relation.to, key) !== undefined
 }
 
-function visible(reading: Reading, relation: Relation): Condition {
-  return reading.restrict(relation.to) ?? everything
+/** The related rows that count: those that are not deleted and that may be read. */
+function visible(reading: Reading, { to }: Relation): Condition {
+  const readable = reading.restrict(to) ?? everything
+  const live = liveRows(to)
+  return live ? allOf([live, readable]) : readable
 }
 
 /** A reference holds the key itself; on the way back the key is looked for in the related row. */

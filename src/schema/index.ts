@@ -1,5 +1,8 @@
-export { type Automatic, type Generated, type Plain, type ToMany, type ToOne, t } from './builder.ts'
+export { type Automatic, type DeletedAt, type Generated, type Plain, type ToMany, type ToOne, t } from './builder.ts'
+export { closedInput } from './closed-input.ts'
 export { decimalText, decimalUnits } from './decimal.ts'
+export { type Deletion, deletionOf, liveRows } from './deletion.ts'
+export type { Duration } from './duration.ts'
 export {
   Field,
   type FieldKind,
@@ -28,6 +31,7 @@ export { compileMatcher, type MatchedRow, type Matcher, matches, type RelatedRow
 export { type FilterOptions, parseFilter, takeSearch } from './filter-parse.ts'
 export { parseJsonPath } from './filter-path.ts'
 export { parseQueryFilter, type QueryFilterOptions, reservedParameters } from './filter-query.ts'
+export { shownFilter } from './filter-show.ts'
 export { compareText, textAfterPrefix } from './filter-text.ts'
 export type * from './filter-types.ts'
 export { type Comparable, comparableReader, expectedValue, filterValue } from './filter-value.ts'

@@ -15,9 +15,10 @@ export function describeAs<T extends object>(validator: T, schema: JsonSchema): 
  * JSON Schema 2020-12 of any Standard Schema that can tell: Zod, or a library with Standard JSON Schema.
  *
  * @param direction what is accepted (`input`, the default) or what comes out
+ * @param closed of Zod's objects those that say nothing of other keys are described as refusing them
  * @throws MonoblocError `definition_invalid` when the schema cannot be described
  */
-export function jsonSchemaOf(schema: StandardSchemaV1, direction: Direction = 'input'): JsonSchema {
+export function jsonSchemaOf(schema: StandardSchemaV1, direction: Direction = 'input', closed = false): JsonSchema {
   const described = known.get(schema)
   if (described) return described
   const standard = schema['~standard'] as {
@@ -36,12 +37,20 @@ export function jsonSchemaOf(schema: StandardSchemaV1, direction: Direction = 'i
       unrepresentable: 'any',
       override({ zodSchema, jsonSchema }) {
         const own = known.get(zodSchema)
+        const { def } = zodSchema._zod
+        if (closed && !own && def.type === 'object' && !def.catchall) jsonSchema.additionalProperties = false
+        if (closed && def.type === 'intersection') for (const part of jsonSchema.allOf ?? []) opened(part)
         if (!own) return
         for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as never]
         Object.assign(jsonSchema, own)
       },
     }) as JsonSchema,
   )
+}
+
+/** Of two that must both hold, each lets through what the other names: JSON Schema has no word for their sum. */
+function opened(part: JsonSchema): void {
+  if (part.type === 'object' && part.additionalProperties === false) delete part.additionalProperties
 }
 
 function withoutDialect(schema: JsonSchema): JsonSchema {

@@ -1,4 +1,5 @@
 import type { Field } from './field.ts'
+import { type ValueCheck, valueCheckOf } from './field-check.ts'
 import type { Refuse, ValueReader } from './kind.ts'
 import { kindOf, mostLinks, valueField } from './kinds.ts'
 import { isPlainObject } from './plain-object.ts'
@@ -71,11 +72,23 @@ export function fieldReader(field: Field): ValueReader {
   const one = kindOf(field).reader(valueField(field).options)
   const read = field.kind === 'manyToMany' ? (value: unknown, refuse: Refuse) => readLinks(one, value, refuse) : one
   const { nullable } = field.options
+  const check = valueCheckOf(field)
   return (value, refuse) => {
     if (value === undefined) return refuse('required', 'is required')
-    if (value !== null) return read(value, refuse)
-    return nullable ? null : refuse('invalid_type', 'must not be null')
+    if (value === null) return nullable ? null : refuse('invalid_type', 'must not be null')
+    return check ? checked(read, check, value, refuse) : read(value, refuse)
   }
+}
+
+/** A check is about a value of the right form: of another one it has nothing to say. */
+function checked(read: ValueReader, check: ValueCheck, value: unknown, refuse: Refuse): unknown {
+  let refused = false
+  const result = read(value, (...violation) => {
+    refused = true
+    refuse(...violation)
+  })
+  if (!refused) check(result, refuse)
+  return result
 }
 
 function readLinks(read: ValueReader, value: unknown, refuse: Refuse): unknown {

@@ -1,4 +1,4 @@
-import { MonoblocError } from '../errors.ts'
+import { checkOptions, MonoblocError } from '../errors.ts'
 import { Field } from './field.ts'
 import type { JsonSchema } from './kind.ts'
 import { rowJsonSchema } from './kinds.ts'
@@ -25,7 +25,17 @@ export interface ModelOptions<F extends Shape = Shape, K extends string = string
   search?: readonly (keyof F & string)[]
   /** Named filters over own columns that every row must satisfy, kept as CHECK constraints. */
   checks?: Record<string, Record<string, unknown>>
+  /** What this model was called before: its table is renamed with everything in it, where it would be made anew. */
+  renamedFrom?: string
 }
+
+const known = {
+  key: true,
+  indexes: true,
+  search: true,
+  checks: true,
+  renamedFrom: true,
+} satisfies Record<keyof ModelOptions, true>
 
 export type AnyModel = Model<any, any, any>
 
@@ -126,6 +136,7 @@ export function model<const N extends string, F extends Shape, const K extends k
       detail: `"${name}" can't name a model: use a letter, then letters, digits and _, at most 58 characters.`,
     })
   }
+  checkOptions(`model("${name}")`, options, known)
   return new Model(name, shape, options)
 }
 

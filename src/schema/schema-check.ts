@@ -26,7 +26,7 @@ export function checkSchema(schema: Schema): void {
       if (!isName(name)) throw invalid(model, `"${name}" can't name a check of ${model.name}.`)
       ownColumns(schema, model, filter, `check ${name}`)
     }
-    for (const kind of ['createdAt', 'updatedAt', 'version']) {
+    for (const kind of ['createdAt', 'updatedAt', 'version', 'deletedAt']) {
       const found = [...(model.fields as Map<string, Field>).values()].filter(
         ({ options }) => options.automatic === kind,
       )

@@ -84,8 +84,15 @@ test('a link table holds the two keys and is found from both sides', () => {
     name: 'post_tags',
     model: undefined,
     columns: [
-      { name: 'post', type: { type: 'uuid' }, nullable: false, default: undefined, secret: false },
-      { name: 'user', type: { type: 'integer' }, nullable: false, default: undefined, secret: false },
+      { name: 'post', type: { type: 'uuid' }, nullable: false, default: undefined, secret: false, renamedFrom: 'post' },
+      {
+        name: 'user',
+        type: { type: 'integer' },
+        nullable: false,
+        default: undefined,
+        secret: false,
+        renamedFrom: 'user',
+      },
     ],
     key: ['post', 'user'],
     indexes: [{ name: 'post_tags-user-index', fields: ['user', 'post'], unique: false, where: undefined }],
@@ -95,6 +102,7 @@ test('a link table holds the two keys and is found from both sides', () => {
     ],
     checks: [],
     search: [],
+    renamedFrom: 'post_tags',
     logged: true,
   })
 })
@@ -123,4 +131,20 @@ test('names of indexes have at most 63 bytes and stay different', () => {
   expect(longer.map((name) => name.length)).toEqual([63, 63])
   expect(new Set(longer).size).toBe(2)
   expect(indexName('m', ['data.first name'], 'index')).toBe('m-data.first_name-index')
+})
+
+test('a model whose rows are deleted softly is unique among the others, and finds the deleted by when', () => {
+  const Page = model(
+    'page',
+    { id: t.id(), slug: t.slug().unique(), of: t.ref(User).unique(), deletedAt: t.deletedAt() },
+    { indexes: [['of', 'slug'], { fields: ['slug', 'of'], unique: true, where: { slug: { ne: 'x' } } }] },
+  )
+  const live = { deletedAt: null }
+  expect(table('page', User, Page).indexes.map(({ name, unique, where }) => [name, unique, where])).toEqual([
+    ['page-of-slug-index', false, undefined],
+    ['page-slug-of-unique-where', true, { ...live, slug: { ne: 'x' } }],
+    ['page-slug-unique', true, live],
+    ['page-of-unique', true, live],
+    ['page-deletedAt-index-where', false, { deletedAt: { null: false } }],
+  ])
 })

@@ -1,4 +1,5 @@
-import type { Field, OnDelete } from './field.ts'
+import { deletionOf } from './deletion.ts'
+import type { Field, FieldOptions, OnDelete } from './field.ts'
 import { indexName } from './index-name.ts'
 import type { ColumnType } from './kind.ts'
 import { kindOf, valueField } from './kinds.ts'
@@ -18,6 +19,8 @@ export interface TableSpec {
   checks: { name: string; field?: string; filter: Record<string, unknown> }[]
   /** Columns of the full-text index; empty without one. */
   search: string[]
+  /** The table's name before, where the models say so. */
+  renamedFrom?: string
   /** Changes go into the commit log. False for Monobloc's own records, which nobody follows. */
   logged: boolean
 }
@@ -29,6 +32,10 @@ export interface ColumnSpec {
   default: { value: unknown } | undefined
   /** Left out of the commit log. */
   secret: boolean
+  /** The column's name before, where the model says so. */
+  renamedFrom?: string
+  /** Set by Monobloc itself: what rows that are there already get. */
+  automatic?: FieldOptions['automatic']
 }
 
 /** `fields` may reach into a json column with dots: `data.address.city`. */
@@ -57,6 +64,7 @@ export function modelTable(model: AnyModel, logged = true): TableSpec {
     references: fields.filter(([, field]) => field.kind === 'ref').map(([name, field]) => referenceOf(name, field)),
     checks: checksOf(model, fields),
     search: [...(model.options.search ?? [])],
+    renamedFrom: model.options.renamedFrom,
     logged,
   }
 }
@@ -64,7 +72,10 @@ export function modelTable(model: AnyModel, logged = true): TableSpec {
 export function linkTable(relation: Relation): TableSpec {
   if (relation.via.kind !== 'link') throw new Error('only a link has a table')
   const { table, near, far } = relation.via
-  const column = (name: string, target: AnyModel): ColumnSpec => {
+  const { from, to, name } = relation
+  const before = (model: AnyModel): string => model.options.renamedFrom ?? model.name
+  const fieldBefore = (from.fields.get(name) as Field).options.renamedFrom ?? name
+  const column = (name: string, target: AnyModel, renamedFrom: string): ColumnSpec => {
     const key = target.fields.get(target.key[0]!) as Field
     const type = heldType(key)
     return {
@@ -73,6 +84,7 @@ export function linkTable(relation: Relation): TableSpec {
       nullable: false,
       default: undefined,
       secret: false,
+      renamedFrom,
     }
   }
   const reference = (name: string, target: AnyModel): ReferenceSpec => ({
@@ -84,12 +96,16 @@ export function linkTable(relation: Relation): TableSpec {
   return {
     name: table,
     model: undefined,
-    columns: [column(near, relation.from), column(far, relation.to)],
+    columns: [
+      column(near, from, before(from)),
+      column(far, to, to === from ? `${before(to)}_${fieldBefore}` : before(to)),
+    ],
     key: [near, far],
     indexes: [{ name: indexName(table, [far], 'index'), fields: [far, near], unique: false, where: undefined }],
-    references: [reference(near, relation.from), reference(far, relation.to)],
+    references: [reference(near, from), reference(far, to)],
     checks: [],
     search: [],
+    renamedFrom: `${before(from)}_${fieldBefore}`,
     logged: true,
   }
 }
@@ -99,13 +115,15 @@ export function isStored(field: Field): boolean {
 }
 
 function columnOf(name: string, field: Field): ColumnSpec {
-  const { nullable, default: given, writeOnly } = field.options
+  const { nullable, default: given, writeOnly, renamedFrom, automatic } = field.options
   return {
     name,
     type: heldType(field),
     nullable,
     default: given && 'value' in given ? given : undefined,
     secret: writeOnly,
+    renamedFrom,
+    automatic,
   }
 }
 
@@ -123,8 +141,11 @@ function referenceOf(column: string, field: Field): ReferenceSpec {
 function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
   const declared = (model.options.indexes ?? []) as (readonly string[] | IndexOptions)[]
   const indexes: IndexSpec[] = []
-  const add = (names: readonly string[], unique: boolean, where?: Record<string, unknown>) => {
-    const kind = `${unique ? 'unique' : 'index'}${where ? '-where' : ''}`
+  const deletion = deletionOf(model)
+  const add = (names: readonly string[], unique: boolean, given?: Record<string, unknown>) => {
+    const kind = `${unique ? 'unique' : 'index'}${given ? '-where' : ''}`
+    // A deleted row's values may be taken by another.
+    const where = unique && deletion ? { [deletion.field]: null, ...given } : given
     let name = indexName(model.name, names, kind)
     // Several partial indexes may be over the same fields.
     for (let at = 2; indexes.some((index) => index.name === name); at++) {
@@ -143,6 +164,8 @@ function indexesOf(model: AnyModel, fields: [string, Field][]): IndexSpec[] {
     const covered = indexes.some((index) => index.fields[0] === name && !index.where) || model.key[0] === name
     if (field.kind === 'ref' && !covered) add([name], false)
   }
+  // Deleted rows by when: what is to be purged is found, and other rows cost nothing.
+  if (deletion) add([deletion.field], false, { [deletion.field]: { null: false } })
   return indexes
 }
 

@@ -1,19 +1,35 @@
+export type * from './migrations/migration.ts'
+export {
+  consentsOf,
+  type MigrationFile,
+  migrationText,
+  nextMigrationName,
+  readMigrationFiles,
+} from './migrations/migration-file.ts'
+export { pendingFiles } from './migrations/migration-history.ts'
 export type { Database } from './sql/database-types.ts'
 export type { Dialect } from './sql/dialect.ts'
+export { duplicateIndexes } from './sql/duplicate-indexes.ts'
 export { chain } from './sql/maybe-promise.ts'
 export { Queries } from './sql/queries.ts'
 export type {
   AggregateQuery,
   AnyRow,
+  CountQuery,
   FindQuery,
   GetQuery,
   JsonPage,
   Page,
   Restrict,
+  RowsQuery,
   SearchHit,
   SearchQuery,
 } from './sql/query.ts'
 export type * from './sql/query-types.ts'
+export type { ExplainedStatement, SqliteExplainer } from './sqlite/sqlite-explain.ts'
+export type { IndexAdvice, IndexCost } from './sqlite/sqlite-index-advice.ts'
+export { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'
 export type { SqliteOptions } from './sqlite/sqlite-options.ts'
 export { createSqliteStorage } from './sqlite/sqlite-storage.ts'
+export { adviseIndexes, openExplainer } from './sqlite/sqlite-tools.ts'
 export type * from './storage.ts'

@@ -1,4 +1,4 @@
-import type { Schema } from '../schema/index.ts'
+import type { Schema, TableSpec } from '../schema/index.ts'
 import type { Dialect } from './sql/dialect.ts'
 
 /** A value as the engine binds and returns it. */
@@ -35,6 +35,8 @@ export interface Session {
   first(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlRow | undefined>
   /** The first column of the first row: how documents that SQL built as JSON come out. Undefined without a row. */
   value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined>
+  /** The cells of the first row, by their place: cheaper than a record where there are few. Undefined without a row. */
+  cells(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue[] | undefined>
   /** Runs a statement that returns nothing, and says how many rows it changed. */
   run(statement: Statement, values: readonly SqlValue[]): MaybePromise<number>
   /** SQL that a user wrote (typed raw SQL): refused are transaction control, ATTACH, PRAGMA, deferred constraints, OR ROLLBACK. */
@@ -44,6 +46,14 @@ export interface Session {
    * order of their beginning: two at once spoil the whole transaction (`transaction_busy`).
    */
   savepoint<T>(work: () => MaybePromise<T>): Promise<T>
+  /**
+   * Removes every row of a table, which is one entry of the log. Rows that refer to them go, or refer to nothing, as ON
+   * DELETE says. Absent where nothing can be written.
+   *
+   * @returns how many there were
+   * @throws MonoblocError `reference_in_use`
+   */
+  empty?(table: TableSpec): MaybePromise<number>
   /** After the commit: the position of the transaction in the log. Undefined before, when it logged nothing, and when reading. */
   readonly position: number | undefined
 }
@@ -55,6 +65,12 @@ export interface ReadOptions {
    * Names the kind of work, such as a route. Work that had to move to a reader process once starts there the next time.
    */
   label?: string
+  /**
+   * The work answers what has just been read from the network, in this round of the event loop, and nothing was waited
+   * for since. All such work of a round may see one snapshot, as long as this process commits nothing: each was asked
+   * before that snapshot began, or while it did.
+   */
+  arriving?: boolean
 }
 
 export interface WriteOptions {
@@ -116,9 +132,15 @@ export interface SchemaChange {
   description: string
   /** What to run, in order; empty for what only a migration can do. */
   sql: string[]
+  /** Of a table of Monobloc's own, which comes with its version and is in no migration. */
+  own?: boolean
 }
 
-export type LogOperation = 'insert' | 'update' | 'delete' | 'empty'
+/**
+ * What an entry says of its table: one row, or with `empty` and `migrate` all of it, without a row. `empty`: every row is
+ * gone. `migrate`: a migration changed the table, so that what was derived from it must be read anew.
+ */
+export type LogOperation = 'insert' | 'update' | 'delete' | 'empty' | 'migrate'
 
 /** One change of one row. */
 export interface LogEntry {

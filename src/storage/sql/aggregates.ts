@@ -35,7 +35,7 @@ export class Aggregates {
     const lists = [by, sum, avg, min, max].map((list) => (list ? list.join() : ''))
     const order = typeof sort === 'string' ? sort : (sort ?? []).join()
     const asked = new Asked(this.#plans, `${plan.name}:${lists.join(':')}:${count ? 1 : 0}:${order}`, undefined)
-    const where = asked.condition(query.where)
+    const where = asked.rows(plan, query.where, query.withDeleted)
     const most = limit === undefined ? mostRows : positive('limit', limit)
     const limitAt = asked.value(limit === undefined ? most + 1 : most)
     const template =

@@ -1,8 +1,8 @@
-import { type AnyModel, allOf, type Condition, parseFilter, type Relation } from '../../schema/index.ts'
+import { allOf, type Condition, parseFilter, type Relation } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import { shapeOf, valuesOf } from './filter-sql-values.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
-import type { IncludedCount, IncludedExists, IncludedRelation, Includes, Restrict } from './query.ts'
+import type { IncludedCount, IncludedExists, IncludedRelation, IncludedRows, Includes, Restrict } from './query.ts'
 import { fieldsShape, type Include, levelOf, type PlacedCondition } from './read-level.ts'
 import { sortingOf } from './sorting.ts'
 
@@ -47,6 +47,12 @@ export class Asked {
     return { condition, at }
   }
 
+  /** The condition of the rows of a model that are asked for: deleted ones only where that is said. */
+  rows({ live }: ModelPlan, where: Condition | undefined, withDeleted = false): PlacedCondition | undefined {
+    if (live === undefined || withDeleted) return this.condition(where)
+    return this.condition(where ? allOf([where, live]) : live)
+  }
+
   /** @throws MonoblocError `invalid_query`, `invalid_filter` */
   includes(plan: ModelPlan, includes: Includes | undefined, path: Path, depth: number): Include[] {
     if (includes === undefined) return []
@@ -67,21 +73,22 @@ export class Asked {
     if ('count' in given) return this.#computed(plan, 'count', name, (given as IncludedCount).count, given, path)
     if ('exists' in given) return this.#computed(plan, 'exists', name, (given as IncludedExists).exists, given, path)
     const relation = relationOf(plan, name, path)
-    const { where, sort, limit, fields, include } = only(
+    const { sort, limit, fields, include, withDeleted } = only(
       given,
-      ['where', 'sort', 'limit', 'fields', 'include'],
+      ['where', 'sort', 'limit', 'fields', 'include', 'withDeleted'],
       path,
     ) as IncludedRelation
     const target = this.plans.of(relation.to)
     this.key += `(${fieldsShape(fields)}`
     const includes = this.includes(target, include, [...path, 'include'], depth + 1)
-    const placed = this.#where(relation.to, where, path)
+    const placed = this.#where(target, given, path)
     const level = levelOf(target, fields, includes, path)
     if (!relation.many) {
       if (sort !== undefined || limit !== undefined)
         throw badQuery('include', 'leads to one row: no sort, no limit', path)
       this.key += ')'
-      return { kind: 'one', name, relation, level, where: placed }
+      const latest = relation.via.kind === 'inverse' && target.deletedAt !== undefined && withDeleted === true
+      return { kind: 'one', name, relation, level, where: placed, latest }
     }
     const sorting = sortingOf(target, sort, [...path, 'sort'])
     const capped = limit === undefined
@@ -91,7 +98,7 @@ export class Asked {
   }
 
   #computed(plan: ModelPlan, kind: 'count' | 'exists', name: string, of: unknown, given: object, path: Path): Include {
-    const { where } = only(given, [kind, 'where'], path) as IncludedCount
+    only(given, [kind, 'where', 'withDeleted'], path)
     if (typeof of !== 'string')
       throw badQuery('include', `must ${kind === 'count' ? 'count' : 'ask for'} a relation`, path)
     const relation = relationOf(plan, of, path)
@@ -104,20 +111,21 @@ export class Asked {
       )
     }
     this.key += `=${kind}.${of}(`
-    const placed = this.#where(relation.to, where, path)
+    const placed = this.#where(this.plans.of(relation.to), given, path)
     this.key += ')'
     return { kind, name, relation, where: placed }
   }
 
-  #where(model: AnyModel, where: unknown, path: Path): PlacedCondition | undefined {
-    const rule = this.restrict?.(model)
-    if (where === undefined) return this.condition(rule)
+  #where(plan: ModelPlan, given: IncludedRows, path: Path): PlacedCondition | undefined {
+    const { where, withDeleted } = given
     const { restrict } = this
-    const own = parseFilter(this.plans.schema, model, where, {
+    const rule = restrict?.(plan.model)
+    if (where === undefined) return this.rows(plan, rule, withDeleted)
+    const own = parseFilter(this.plans.schema, plan.model, where, {
       ...(restrict ? { restrict } : { secret: true }),
       path: [...path, 'where'],
     })
-    return this.condition(rule ? allOf([rule, own]) : own)
+    return this.rows(plan, rule ? allOf([rule, own]) : own, withDeleted)
   }
 }
 

@@ -13,6 +13,11 @@ export function writeCursor(sorting: Sorting, values: readonly unknown[]): strin
   return Buffer.from(JSON.stringify([sorting.hash, ...values])).toString('base64url')
 }
 
+/** The same for one term, whose value is given as JSON text of ASCII. */
+export function writeCursorText(sorting: Sorting, value: string): string {
+  return Buffer.from(`["${sorting.hash}",${value}]`, 'latin1').toString('base64url')
+}
+
 /** Where a page begins: the values of the last row before it, and which of them are null (a `0` in `shape`). */
 export interface Position {
   values: SqlValue[]

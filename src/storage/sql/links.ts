@@ -137,16 +137,21 @@ export class LinkWriter {
     const listed = dialect.list(key!.type, sql`${new Slot(1)}`)
     const keyOf = sql.ref(`t.${key!.name}`)
     const targets = sql`${sql.table(target.name)} as t`
+    // A deleted row can't be linked to. Links to it are not seen, so that a list without it doesn't mean to end them.
+    const isLive = target.deletedAt ? sql`${sql.ref(`t.${target.deletedAt.name}`)} is null` : undefined
+    const live = isLive ? sql` and ${isLive}` : sql``
+    const linked = sql.ref(`${link.table}.${link.far}`)
+    const seen = isLive ? sql` and exists (select 1 from ${targets} where ${keyOf} = ${linked} and ${isLive})` : sql``
     const compile = (query: Parameters<typeof compileTemplate>[1]) => compileTemplate(dialect, query, 'bounded')
     return {
       add: compile(
-        sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${keyOf} in ${listed} on conflict do nothing`,
+        sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${keyOf} in ${listed}${live} on conflict do nothing`,
       ),
-      keep: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}`),
+      keep: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}${seen}`),
       remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} in ${listed}`),
-      count: compile(sql`select count(*) from ${table} where ${near} = ${new Slot(0)}`),
+      count: compile(sql`select count(*) from ${table} where ${near} = ${new Slot(0)}${seen}`),
       existing: compile(
-        sql`select ${keyOf} as key from ${targets} where ${keyOf} in ${dialect.list(key!.type, sql`${new Slot(0)}`)}`,
+        sql`select ${keyOf} as key from ${targets} where ${keyOf} in ${dialect.list(key!.type, sql`${new Slot(0)}`)}${live}`,
       ),
     }
   }

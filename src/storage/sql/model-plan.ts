@@ -2,9 +2,11 @@ import { MonoblocError } from '../../errors.ts'
 import {
   type AnyModel,
   type ColumnType,
+  type Condition,
   type Field,
   isOwn,
   kindOf,
+  liveRows,
   type Relation,
   type Schema,
   type TableSpec,
@@ -40,6 +42,10 @@ export interface ModelPlan {
   links: readonly LinkField[]
   updatedAt: StoredColumn | undefined
   version: StoredColumn | undefined
+  /** Set when a row is deleted; undefined where it is then gone. */
+  deletedAt: StoredColumn | undefined
+  /** The rows that are not deleted; undefined where none is kept. */
+  live: Condition | undefined
   search: readonly string[]
   /** Names of the templates by key, which are asked for most. */
   rowShape: string
@@ -96,6 +102,8 @@ export class ModelPlans {
       links: [...relations.values()].filter(isOwn).flatMap(linkField),
       updatedAt: columns.get(automatic('updatedAt')),
       version: columns.get(automatic('version')),
+      deletedAt: columns.get(automatic('deletedAt')),
+      live: liveRows(model),
       search: table.search,
       rowShape: `rows:${model.name}`,
       jsonShape: `json:${model.name}`,

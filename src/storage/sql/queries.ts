@@ -6,10 +6,13 @@ import type { Dialect } from './dialect.ts'
 import { Inserts } from './inserts.ts'
 import { LinkWriter } from './links.ts'
 import { ModelPlans } from './model-plan.ts'
+import { type Purged, Purges } from './purges.ts'
 import type {
   AggregateQuery,
   AnyRow,
   ChangeQuery,
+  CountQuery,
+  DeleteQuery,
   FindQuery,
   GetQuery,
   JsonPage,
@@ -40,6 +43,7 @@ export class Queries {
   readonly #searches: Searches
   readonly #inserts: Inserts
   readonly #updates: Updates
+  readonly #purges: Purges
 
   constructor(dialect: Dialect, schema: Schema, { now = Date.now }: QueriesOptions = {}) {
     const plans = new ModelPlans(dialect, schema)
@@ -51,6 +55,7 @@ export class Queries {
     this.#searches = new Searches(plans)
     this.#inserts = new Inserts(plans, now, links, references)
     this.#updates = new Updates(plans, now, links, references, this.#reads)
+    this.#purges = new Purges(plans)
   }
 
   get(session: Session, model: AnyModel, key: unknown, query?: GetQuery): MaybePromise<AnyRow | undefined> {
@@ -76,7 +81,7 @@ export class Queries {
     return this.#reads.first(session, model, query)
   }
 
-  count(session: Session, model: AnyModel, query?: Pick<FindQuery, 'where' | 'search'>): MaybePromise<number> {
+  count(session: Session, model: AnyModel, query?: CountQuery): MaybePromise<number> {
     return this.#reads.count(session, model, query)
   }
 
@@ -116,13 +121,30 @@ export class Queries {
     return this.#updates.updateMany(session, model, where, patch)
   }
 
-  /** The row that went, or undefined. @throws MonoblocError `reference_in_use` with what refers to it */
-  delete(session: Session, model: AnyModel, key: unknown, query?: ChangeQuery): MaybePromise<AnyRow | undefined> {
+  /**
+   * The row that went (in models with a `t.deletedAt()`, as it is now that this is set), or undefined.
+   *
+   * @throws MonoblocError `reference_in_use` with what refers to it
+   */
+  delete(session: Session, model: AnyModel, key: unknown, query?: DeleteQuery): MaybePromise<AnyRow | undefined> {
     return this.#updates.delete(session, model, key, query)
   }
 
-  deleteMany(session: Session, model: AnyModel, where: Condition): MaybePromise<number> {
-    return this.#updates.deleteMany(session, model, where)
+  deleteMany(
+    session: Session,
+    model: AnyModel,
+    where: Condition,
+    query?: Pick<DeleteQuery, 'purge'>,
+  ): MaybePromise<number> {
+    return this.#updates.deleteMany(session, model, where, query)
+  }
+
+  /**
+   * Deletes for good at most `most` rows that were deleted softly before an instant, oldest first. Those that are held by
+   * rows which would go with them are counted, and passed over by the next call that gives their number to `skip`.
+   */
+  purge(session: Session, model: AnyModel, before: Date, most: number, skip = 0): MaybePromise<Purged> {
+    return this.#purges.purge(session, model, before, most, skip)
   }
 
   /** Typed SQL in the session's own transaction. */

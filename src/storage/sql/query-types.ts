@@ -15,19 +15,24 @@ type Target<Ms, M, K> = K extends keyof Relations<Ms, M>
     : never
   : never
 
+interface DeletedOption {
+  /** Deleted rows too, of a model with a `t.deletedAt()`. */
+  withDeleted?: boolean
+}
+
 /** How many rows a relation leads to: `favorites: { count: 'favoritedBy' }` */
-export interface CountOf<Ms, M> {
+export interface CountOf<Ms, M> extends DeletedOption {
   count: RelationNames<Ms, M>
   where?: unknown
 }
 /** Whether a relation leads to any row: `favorited: { exists: 'favoritedBy', where: { id: me } }` */
-export interface ExistsOf<Ms, M> {
+export interface ExistsOf<Ms, M> extends DeletedOption {
   exists: RelationNames<Ms, M>
   where?: unknown
 }
 
 /** Options of one included relation. */
-export interface RelationOptions<Ms, M> {
+export interface RelationOptions<Ms, M> extends DeletedOption {
   where?: Filter<Ms, M>
   sort?: Sort<M>
   /** At most so many rows for each parent. */
@@ -62,7 +67,7 @@ type CheckedComputed<Ms, M, Name, O> =
     ? {
         [K in keyof O]: K extends 'where'
           ? CheckedWhere<O[K], Filter<Ms, Target<Ms, M, Name>>>
-          : K extends 'count' | 'exists'
+          : K extends 'count' | 'exists' | 'withDeleted'
             ? O[K]
             : never
       }
@@ -85,7 +90,7 @@ export type CheckedInclude<Ms, M, I> = {
  *     find<M, const F extends FieldNames<M>, const I extends Include<Ms, M>>(
  *       model: M, options?: FindOptions<Ms, M, F, I>): Promise<Found<Ms, M, { fields: F[]; include: I }>[]>
  */
-export interface GetOptions<Ms, M, F extends string = FieldNames<M>, I = Include<Ms, M>> {
+export interface GetOptions<Ms, M, F extends string = FieldNames<M>, I = Include<Ms, M>> extends DeletedOption {
   /** The fields of each row. Default: every visible one. */
   fields?: readonly F[]
   include?: GivenInclude<Ms, M, I>
@@ -152,7 +157,13 @@ type NamesOfKind<M, Kind> = {
 type Summed<M> = NamesOfKind<M, 'integer' | 'serial' | 'bigint' | 'decimal' | 'float'>
 type Compared<M> = Exclude<StoredFieldNames<M>, NamesOfKind<M, 'json' | 'bytes' | 'boolean'>>
 
-export interface AggregateOptions<Ms, M> {
+export interface CountOptions<Ms, M> extends DeletedOption {
+  where?: Filter<Ms, M>
+  /** Words, as in `find`. */
+  search?: string
+}
+
+export interface AggregateOptions<Ms, M> extends DeletedOption {
   where?: Filter<Ms, M>
   /** One row of the answer for each combination of their values; one row for everything without it. */
   by?: readonly StoredFieldNames<M>[]

@@ -9,9 +9,15 @@ export type Restrict = (model: AnyModel) => Condition | undefined
 /** What comes with each row: relations by name, or a count or an existence under a name of one's own. */
 export type Includes = Record<string, true | IncludedRelation | IncludedCount | IncludedExists>
 
-/** Options of one included relation. Filters are as users write them. */
-export interface IncludedRelation {
+/** Which rows of a relation. Filters are as users write them. */
+export interface IncludedRows {
   where?: unknown
+  /** Deleted rows too. */
+  withDeleted?: boolean
+}
+
+/** Options of one included relation. */
+export interface IncludedRelation extends IncludedRows {
   sort?: string | readonly string[]
   /** At most so many rows for each parent. Without one, more than 1,000 for a parent are `result_too_large`. */
   limit?: number
@@ -19,19 +25,22 @@ export interface IncludedRelation {
   include?: Includes
 }
 
-export interface IncludedCount {
+export interface IncludedCount extends IncludedRows {
   count: string
-  where?: unknown
 }
 
-export interface IncludedExists {
+export interface IncludedExists extends IncludedRows {
   exists: string
-  where?: unknown
 }
 
-export interface GetQuery {
-  /** Which rows count as found. */
+/** Which rows of the model itself. */
+export interface RowsQuery {
   where?: Condition
+  /** Deleted rows too. Default: those of models without a `t.deletedAt()`, which are none. */
+  withDeleted?: boolean
+}
+
+export interface GetQuery extends RowsQuery {
   /** Names of fields, write-only ones too. Default: every visible field. */
   fields?: readonly string[]
   include?: Includes
@@ -52,6 +61,8 @@ export interface FindQuery extends GetQuery {
   offset?: number
 }
 
+export type CountQuery = Pick<FindQuery, 'where' | 'withDeleted' | 'search'>
+
 export interface Page {
   rows: AnyRow[]
   /** What `after` takes to go on; null when this is the last page. */
@@ -65,8 +76,7 @@ export interface JsonPage {
   next: string | null
 }
 
-export interface AggregateQuery {
-  where?: Condition
+export interface AggregateQuery extends RowsQuery {
   /** Groups; one group of everything without it. */
   by?: readonly string[]
   count?: boolean
@@ -113,4 +123,11 @@ export interface WriteQuery {
 export interface ChangeQuery extends WriteQuery {
   /** The version that the change is based on. @throws MonoblocError `precondition_failed` when the row has another */
   version?: number
+  /** Rows that are deleted already may be changed too. */
+  withDeleted?: boolean
+}
+
+export interface DeleteQuery extends ChangeQuery {
+  /** The row goes for good, also one that is deleted already. Always so in models without a `t.deletedAt()`. */
+  purge?: boolean
 }

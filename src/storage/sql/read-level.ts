@@ -30,6 +30,8 @@ interface IncludeBase {
 export interface IncludeOne extends IncludeBase {
   kind: 'one'
   level: ReadLevel
+  /** Deleted rows may refer to the same one: the row that is not deleted is meant, else the one deleted last. */
+  latest: boolean
 }
 export interface IncludeMany extends IncludeBase {
   kind: 'many'

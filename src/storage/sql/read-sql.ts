@@ -94,7 +94,8 @@ export class SqlWriter {
 
   #one(include: IncludeOne, table: string, key: Sql): Sql {
     const document = this.document(include.level, table)
-    return sql`(select ${document} from ${this.#related(include.relation, table, key, include.where)})`
+    const rows = this.#related(include.relation, table, key, include.where)
+    return sql`(select ${document} from ${rows}${include.latest ? latestFirst(include.level.plan, table) : sql``})`
   }
 
   // The rows are chosen within, so that what is made of them is made only of those that are shown.
@@ -138,6 +139,11 @@ export class SqlWriter {
  */
 export function limitSql(at: number): RawBuilder<unknown> {
   return sql`limit ${new Slot(at)} + 0`
+}
+
+function latestFirst({ deletedAt }: ModelPlan, table: string): RawBuilder<unknown> {
+  const deleted = ref(table, deletedAt!.name)
+  return sql` order by ${deleted} is not null, ${deleted} desc limit 1`
 }
 
 export function ref(table: string, column: string): RawBuilder<unknown> {

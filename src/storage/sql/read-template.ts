@@ -3,10 +3,10 @@ import { MonoblocError } from '../../errors.ts'
 import { reachOf } from '../../schema/index.ts'
 import type { MaybePromise, SqlRow } from '../storage.ts'
 import { mostIncluded } from './include-resolve.ts'
-import { afterSql, orderSql, writeCursor } from './keyset.ts'
+import { afterSql, orderSql, writeCursor, writeCursorText } from './keyset.ts'
 import { sql } from './kysely.ts'
 import { attempt } from './maybe-promise.ts'
-import type { ModelPlans } from './model-plan.ts'
+import type { ModelPlans, StoredColumn } from './model-plan.ts'
 import type { Include, PlacedCondition, ReadLevel } from './read-level.ts'
 import { isJson, limitSql, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
 import { includeAlias, RowCodec } from './row-codec.ts'
@@ -52,8 +52,10 @@ export interface PageShape {
 }
 
 export interface PageTemplate extends ReadTemplate {
-  /** The cursor after a row of a result (`rows`), or after the last row of a document of rows (`json`). */
-  cursor: (row: SqlRow, lastDocument: () => string) => string
+  /** The cursor after a row of a result: `rows` only. */
+  cursor: (row: SqlRow) => string
+  /** The cursor after the last of the joined documents: `json` only, and of its cursors where it has them. */
+  documentCursor: (documents: string, last: number) => string
 }
 
 /** A page of rows; as `json`, one row: the documents between separators, how many, and where needed their cursors. */
@@ -87,27 +89,18 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
         : within(writer, level, columnsOf, select, (chosen) =>
             sql.join([rowColumns(writer, level, chosen), ...more(chosen)]),
           )
-    return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+    return { ...base, cursor, documentCursor: ofOtherForm, ...compileTemplate(dialect, query, 'plan') }
   }
-  const names = columnsOf.map((column) => column.name)
   const shown = new Set(level.outputs.flatMap((output) => ('column' in output ? [output.name] : [])))
   // The last document tells its cursor by itself when that is cheap: all it takes is there, and it is no tree.
-  const tells = level.includes.length === 0 && names.every((name) => shown.has(name))
-  const cursor: PageTemplate['cursor'] = tells
-    ? (_, lastDocument) => {
-        const last = JSON.parse(lastDocument()) as Record<string, unknown>
-        return writeCursor(
-          sorting,
-          names.map((name) => last[name]),
-        )
-      }
-    : (_, lastDocument) => writeCursor(sorting, JSON.parse(lastDocument()) as unknown[])
+  const tells = level.includes.length === 0 && columnsOf.every(({ name }) => shown.has(name))
+  const cursors = { cursor: ofOtherForm, documentCursor: tells ? toldCursor(sorting, level) : givenCursor(sorting) }
   if (tells && isIndexOrder(plans, level, shape)) {
     // No row is read that is not shown, so that each is made into a document where it is read: a tenth less than handing
     // its columns on.
     const rows = sql`(${select(sql`${writer.document(level, table)} as json`)}) as ${sql.ref(writer.alias())}`
     const query = sql`select ${engine.joinedRows(sql.ref('json'))} as json, count(*) as count from ${rows}`
-    return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+    return { ...base, ...cursors, ...compileTemplate(dialect, query, 'plan') }
   }
   const query = within(writer, level, columnsOf, select, (chosen) => {
     const json = sql`${engine.joinedRows(writer.document(level, chosen))} as json, count(*) as count`
@@ -115,7 +108,38 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
     const terms = columnsOf.map((column) => dialect.json(column.type, ref(chosen, column.name))!)
     return sql`${json}, ${engine.joinedRows(engine.array(terms))} as cursors`
   })
-  return { ...base, cursor, ...compileTemplate(dialect, query, 'plan') }
+  return { ...base, ...cursors, ...compileTemplate(dialect, query, 'plan') }
+}
+
+function ofOtherForm(): never {
+  throw new Error('a page has the cursors of its form only')
+}
+
+function givenCursor(sorting: Sorting): PageTemplate['documentCursor'] {
+  return (documents, last) => writeCursor(sorting, JSON.parse(documents.slice(last)) as unknown[])
+}
+
+// What is sorted by the key alone, with the key first, as most pages are, tells it without being parsed.
+const withoutComma = new Set(['uuid', 'serial', 'integer'])
+
+function toldCursor(sorting: Sorting, level: ReadLevel): PageTemplate['documentCursor'] {
+  const columns = sorting.terms.map(({ column }) => column)
+  const [first, second] = level.outputs
+  const [{ name, type }] = columns as [StoredColumn]
+  const isFirst = first !== undefined && 'column' in first && first.column === columns[0] && second !== undefined
+  const opening =
+    isFirst && columns.length === 1 && withoutComma.has(type.type) ? `{${JSON.stringify(name)}:` : undefined
+  return (documents, last) => {
+    if (opening !== undefined && documents.startsWith(opening, last)) {
+      const start = last + opening.length
+      return writeCursorText(sorting, documents.slice(start, documents.indexOf(',', start)))
+    }
+    const document = JSON.parse(documents.slice(last)) as Record<string, unknown>
+    return writeCursor(
+      sorting,
+      columns.map((column) => document[column.name]),
+    )
+  }
 }
 
 /** All rows, in the order of an index: the page is the first of what is read, and nothing is sorted. */

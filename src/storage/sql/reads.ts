@@ -5,7 +5,7 @@ import { Asked, positive } from './include-resolve.ts'
 import { type Position, readCursor } from './keyset.ts'
 import { chain } from './maybe-promise.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
-import type { AnyRow, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
+import type { AnyRow, CountQuery, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
 import { fieldsShape, levelOf } from './read-level.ts'
 import type { ReadForm } from './read-sql.ts'
 import {
@@ -64,7 +64,9 @@ export class Reads {
     if (!call) return undefined
     const { template, values } = call
     return unlessTooMany(this.plans.engine, template, () => {
-      if (template.form === 'json') return session.value(template.statement, values) as MaybePromise<string | undefined>
+      if (template.form === 'json') {
+        return chain(session.cells(template.statement, values), (cells) => cells?.[0] as string | undefined)
+      }
       const { codec } = template
       return chain(
         session.first(template.statement, values),
@@ -86,7 +88,7 @@ export class Reads {
     const { template, values } = call
     return unlessTooMany(this.plans.engine, template, () => {
       if (template.form === 'json') {
-        return chain(session.first(template.statement, values), (result) => jsonPageOf(call, result!))
+        return chain(session.cells(template.statement, values), (cells) => jsonPageOf(call, cells!))
       }
       return chain(session.all(template.statement, values), (found) => {
         const { rows, next } = pageOf(call, found)
@@ -102,10 +104,10 @@ export class Reads {
     )
   }
 
-  count(session: Session, model: AnyModel, query: Pick<FindQuery, 'where' | 'search'> = {}): MaybePromise<number> {
+  count(session: Session, model: AnyModel, query: CountQuery = {}): MaybePromise<number> {
     const plan = this.plans.of(model)
     const asked = new Asked(this.plans, plan.name, undefined)
-    const where = asked.condition(query.where)
+    const where = asked.rows(plan, query.where, query.withDeleted)
     const search = this.#search(plan, asked, query.search)
     const template =
       this.#counts.get(asked.key) ??
@@ -117,18 +119,18 @@ export class Reads {
     const plan = this.plans.of(model)
     const values = keyValues(this.plans, plan, key)
     if (!values) return undefined
-    const { where, fields, include } = query
-    if (where === undefined && fields === undefined && include === undefined) {
+    const { where, fields, include, withDeleted } = query
+    if (where === undefined && fields === undefined && include === undefined && !withDeleted) {
       const shape = form === 'json' ? plan.jsonShape : plan.rowShape
+      const live = plan.live && { condition: plan.live, at: values.length }
       const template =
-        this.#gets.get(shape) ??
-        this.#gets.set(shape, compileGet(this.plans, form, levelOf(plan, undefined, []), undefined))
+        this.#gets.get(shape) ?? this.#gets.set(shape, compileGet(this.plans, form, levelOf(plan, undefined, []), live))
       return { template, values }
     }
     const asked = new Asked(this.plans, `${form}:${plan.name}:${fieldsShape(fields)}`, query.restrict)
     for (const value of values) asked.value(value)
     const includes = asked.includes(plan, include, ['include'], 1)
-    const placed = asked.condition(where)
+    const placed = asked.rows(plan, where, withDeleted)
     const template =
       this.#gets.get(asked.key) ??
       this.#gets.set(asked.key, compileGet(this.plans, form, levelOf(plan, fields, includes), placed))
@@ -140,7 +142,7 @@ export class Reads {
     const { fields, limit, offset, after } = query
     const asked = new Asked(this.plans, `${form}:${plan.name}:${fieldsShape(fields)}`, query.restrict)
     const includes = asked.includes(plan, query.include, ['include'], 1)
-    const where = asked.condition(query.where)
+    const where = asked.rows(plan, query.where, query.withDeleted)
     const search = this.#search(plan, asked, query.search)
     const sorting = sortingOf(plan, query.sort)
     asked.key += `^${sorting.id}`
@@ -208,25 +210,20 @@ function pageOf({ template, most, bounded }: PageCall, found: SqlRow[]): Page {
   if (found.length > most) {
     if (!bounded) throw tooLarge()
     found.length = most
-    next = template.cursor(found[most - 1]!, noDocument)
+    next = template.cursor(found[most - 1]!)
   }
   return { rows: template.codec.rows(found), next }
 }
 
-function noDocument(): string {
-  throw new Error('a row has no document')
-}
-
 // The last row is there only to show that there is one.
-function jsonPageOf({ template, most, bounded }: PageCall, result: SqlRow): JsonPage {
-  const count = Number(result.count)
-  const json = (result.json as string | null) ?? ''
+function jsonPageOf({ template, most, bounded }: PageCall, cells: SqlValue[]): JsonPage {
+  const count = Number(cells[1])
+  const json = (cells[0] as string | null) ?? ''
   if (count <= most) return { json: `[${json}]`, count, next: null }
   if (!bounded) throw tooLarge()
   const rows = withoutLast(json)
-  const next = template.cursor(result, () =>
-    lastOf(typeof result.cursors === 'string' ? withoutLast(result.cursors) : rows),
-  )
+  const told = cells.length > 2 ? withoutLast(cells[2] as string) : rows
+  const next = template.documentCursor(told, lastOf(told))
   return { json: `[${rows}]`, count: most, next }
 }
 
@@ -234,7 +231,7 @@ function withoutLast(rows: string): string {
   return rows.slice(0, rows.lastIndexOf(rowSeparator))
 }
 
-function lastOf(rows: string): string {
+function lastOf(rows: string): number {
   const before = rows.lastIndexOf(rowSeparator)
-  return before === -1 ? rows : rows.slice(before + rowSeparator.length)
+  return before === -1 ? 0 : before + rowSeparator.length
 }

@@ -11,14 +11,15 @@ const mostWords = 16
  * @throws MonoblocError `invalid_query` when the model has no full-text index
  */
 export function searchWords(plan: ModelPlan, text: unknown): string[] {
-  if (plan.search.length === 0) throw refused(`is not possible: ${plan.name} declares no search fields`)
-  if (typeof text !== 'string') throw refused('must be a string of words')
+  if (plan.search.length === 0)
+    throw refused(`is not possible: ${plan.name} declares no search fields`, 'unknown_field')
+  if (typeof text !== 'string') throw refused('must be a string of words', 'invalid_value')
   return (text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).slice(0, mostWords)
 }
 
-function refused(message: string): MonoblocError {
+function refused(message: string, code: string): MonoblocError {
   return new MonoblocError('invalid_query', {
     detail: `search ${message}`,
-    violations: [{ path: ['search'], code: 'invalid_value', message }],
+    violations: [{ path: ['search'], code, message }],
   })
 }

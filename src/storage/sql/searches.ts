@@ -43,7 +43,7 @@ export class Searches {
     const asked = new Asked(this.#plans, `${plan.name}:${fieldsShape(fields)}:${highlight}`, query.restrict)
     const includes = asked.includes(plan, query.include, ['include'], 1)
     const matchAt = asked.value(engine.searchQuery(words))
-    const where = asked.condition(query.where)
+    const where = asked.rows(plan, query.where, query.withDeleted)
     const most = positive('limit', query.limit ?? defaultLimit)
     const skipped = query.after === undefined ? 0 : skippedBy(query.after, hash)
     const limitAt = asked.value(Math.min(most + 1, deepestHit - skipped))

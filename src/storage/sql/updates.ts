@@ -7,7 +7,7 @@ import { sql } from './kysely.ts'
 import type { LinkWriter } from './links.ts'
 import { attempt, chain, each } from './maybe-promise.ts'
 import type { ModelPlan, ModelPlans, StoredColumn } from './model-plan.ts'
-import type { AnyRow, ChangeQuery } from './query.ts'
+import type { AnyRow, ChangeQuery, DeleteQuery } from './query.ts'
 import { fieldsShape, type PlacedCondition } from './read-level.ts'
 import { ref, SqlWriter } from './read-sql.ts'
 import { keyValues, mostRows, type Reads } from './reads.ts'
@@ -44,9 +44,10 @@ export class Updates {
   ): MaybePromise<AnyRow | undefined> {
     const plan = this.#plans.of(model)
     const links = givenLinks(plan, patch)
-    if (links.length === 0) return this.#one(session, plan, key, patch, query)
+    const asked = { ...query, withDeleted: query.withDeleted ?? undeletes(plan, patch) }
+    if (links.length === 0) return this.#one(session, plan, key, patch, asked)
     return session.savepoint(() =>
-      chain(this.#one(session, plan, key, patch, { ...query, fields: withKey(plan, query.fields) }), (row) =>
+      chain(this.#one(session, plan, key, patch, { ...asked, fields: withKey(plan, query.fields) }), (row) =>
         row ? chain(this.#links.change(session, plan, row, links), () => row) : undefined,
       ),
     )
@@ -54,11 +55,15 @@ export class Updates {
 
   updateMany(session: Session, model: AnyModel, where: Condition, patch: AnyRow): MaybePromise<number> {
     const plan = this.#plans.of(model)
-    const columns = patchedColumns(plan, patch)
     if (givenLinks(plan, patch).length > 0) return this.#eachOf(session, plan, where, patch)
+    return this.#all(session, plan, where, patch, undeletes(plan, patch))
+  }
+
+  #all(session: Session, plan: ModelPlan, where: Condition, patch: AnyRow, withDeleted: boolean): MaybePromise<number> {
+    const columns = patchedColumns(plan, patch)
     const asked = new Asked(this.#plans, `update:${plan.name}:${shapeOfColumns(columns)}`, undefined)
     encodePatch(this.#plans, plan, columns, patch, new Date(this.#now()), asked.values)
-    const placed = asked.condition(where)
+    const placed = asked.rows(plan, where, withDeleted)
     const template =
       this.#many.get(asked.key) ?? this.#many.set(asked.key, compileUpdateMany(this.#plans, plan, columns, placed))
     return attempt(
@@ -67,9 +72,10 @@ export class Updates {
     )
   }
 
-  delete(session: Session, model: AnyModel, key: unknown, query: ChangeQuery = {}): MaybePromise<AnyRow | undefined> {
+  delete(session: Session, model: AnyModel, key: unknown, query: DeleteQuery = {}): MaybePromise<AnyRow | undefined> {
     const plan = this.#plans.of(model)
-    const asked = this.#target(plan, key, query, `delete:${plan.name}`)
+    if (plan.deletedAt && !query.purge) return this.#one(session, plan, key, this.#deletion(plan.deletedAt), query)
+    const asked = this.#target(plan, key, { ...query, withDeleted: true }, `delete:${plan.name}`)
     if (!asked) return undefined
     const template =
       this.#templates.get(asked.key) ?? this.#templates.set(asked.key, compileDelete(this.#plans, plan, asked, query))
@@ -82,8 +88,14 @@ export class Updates {
     )
   }
 
-  deleteMany(session: Session, model: AnyModel, where: Condition): MaybePromise<number> {
+  deleteMany(
+    session: Session,
+    model: AnyModel,
+    where: Condition,
+    { purge }: Pick<DeleteQuery, 'purge'> = {},
+  ): MaybePromise<number> {
     const plan = this.#plans.of(model)
+    if (plan.deletedAt && !purge) return this.#all(session, plan, where, this.#deletion(plan.deletedAt), false)
     const asked = new Asked(this.#plans, `delete:${plan.name}`, undefined)
     const placed = asked.condition(where)
     const template =
@@ -100,6 +112,10 @@ export class Updates {
         return this.#references.refineDelete(session, plan, { keys, values: asked.values }, error)
       },
     )
+  }
+
+  #deletion({ name }: StoredColumn): AnyRow {
+    return { [name]: new Date(this.#now()) }
   }
 
   #one(
@@ -138,15 +154,16 @@ export class Updates {
     const asked = new Target(this.#plans, `${shape}:${versioned ? 'v' : ''}:${fieldsShape(query.fields)}`, undefined)
     for (const value of values) asked.value(value)
     if (versioned) asked.versionAt = asked.value(versionOf(plan, query.version))
-    asked.where = asked.condition(query.restrict?.(plan.model))
+    asked.where = asked.rows(plan, query.restrict?.(plan.model), query.withDeleted)
     return asked
   }
 
   /** Nothing had this key, this version and this condition: says whether it was for the version. */
   #unchanged(session: Session, plan: ModelPlan, key: unknown, query: ChangeQuery): MaybePromise<undefined> {
     if (query.version === undefined) return undefined
-    const where = query.restrict?.(plan.model)
-    const found = this.#reads.get(session, plan.model, key, { where, fields: [plan.key[0]!.name] })
+    const { restrict, withDeleted } = query
+    const fields = [plan.key[0]!.name]
+    const found = this.#reads.get(session, plan.model, key, { where: restrict?.(plan.model), fields, withDeleted })
     return chain(found, (row) => {
       if (row) throw new MonoblocError('precondition_failed', { subject: plan.name })
       return undefined
@@ -155,7 +172,8 @@ export class Updates {
 
   #eachOf(session: Session, plan: ModelPlan, where: Condition, patch: AnyRow): MaybePromise<number> {
     const keys = plan.key.map((column) => column.name)
-    return chain(this.#reads.find(session, plan.model, { where, fields: keys, limit: mostRows }), ({ rows, next }) => {
+    const asked = { where, fields: keys, limit: mostRows, withDeleted: undeletes(plan, patch) }
+    return chain(this.#reads.find(session, plan.model, asked), ({ rows, next }) => {
       if (next !== null)
         throw new MonoblocError('result_too_large', {
           subject: plan.name,
@@ -170,6 +188,11 @@ export class Updates {
       )
     })
   }
+}
+
+/** A change that says whether the row is deleted is about deleted rows too. */
+function undeletes({ deletedAt }: ModelPlan, patch: AnyRow): boolean {
+  return deletedAt !== undefined && patch[deletedAt.name] !== undefined
 }
 
 class Target extends Asked {

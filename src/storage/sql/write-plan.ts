@@ -46,6 +46,7 @@ export function insertPlan(plan: ModelPlan): InsertPlan {
 function fillOf(field: Field): (now: Date) => unknown {
   const { default: given, automatic } = field.options
   if (automatic === 'version') return () => 1
+  if (automatic === 'deletedAt') return () => null
   if (automatic) return (now) => now
   if (field.kind === 'id') return (now) => uuidv7(now.getTime())
   if (given && 'make' in given) return given.make

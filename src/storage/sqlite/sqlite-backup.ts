@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSy
 import path from 'node:path'
 import { backup } from 'node:sqlite'
 import type { SqliteConnection } from './sqlite-connection.ts'
+import { makePrivate } from './sqlite-folder.ts'
 
 /** Pages copied in one step, on a thread of Node's pool: a megabyte, so that nothing else waits long for the disk. */
 const pagesPerStep = 256
@@ -15,8 +16,9 @@ const pagesPerStep = 256
 export async function copyDatabase(connection: SqliteConnection, file: string): Promise<void> {
   const target = path.resolve(file)
   const partial = `${target}.partial`
-  mkdirSync(path.dirname(target), { recursive: true })
+  mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 })
   rmSync(partial, { force: true })
+  makePrivate(partial)
   try {
     connection.db.exec('begin')
     connection.db.prepare('select count(*) from sqlite_schema').get()

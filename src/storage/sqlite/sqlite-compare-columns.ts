@@ -47,7 +47,8 @@ export function compareColumns(schema: Schema, table: TableSpec, actual: ActualT
   ]
 }
 
-function addColumn(table: TableSpec, column: ColumnSpec, checks: readonly Check[]): SchemaChange {
+/** A new column. Safe where ALTER TABLE can add it and old rows have a value for it. */
+export function addColumn(table: TableSpec, column: ColumnSpec, checks: readonly Check[]): SchemaChange {
   const description = `add column ${table.name}.${column.name}`
   const refers = table.references.some((reference) => reference.column === column.name)
   const given = column.default !== undefined && column.default.value !== null

@@ -18,14 +18,27 @@ import { createIndexSql, createTableSql, quoted } from './sqlite-table.ts'
 export function compareSchema(db: DatabaseSync, schema: Schema): SchemaChange[] {
   return schema.tables.flatMap((table) => {
     checkNames(table)
+    const changes = compareTable(db, schema, table)
+    return table.name.startsWith(ownPrefix) ? changes.map((change) => ({ ...change, own: true })) : changes
+  })
+}
+
+function compareTable(db: DatabaseSync, schema: Schema, table: TableSpec): SchemaChange[] {
+  const actual = readTable(db, table.name)
+  if (!actual) return [createTable(schema, table)]
+  return [
+    ...compareColumns(schema, table, actual),
+    ...compareIndexes(db, schema, table, actual),
+    ...compareSearch(db, table, actual),
+    ...compareLog(table, actual),
+  ]
+}
+
+/** What is made from the tables that are there: triggers of the log and full-text indexes. */
+export function compareDerived(db: DatabaseSync, tables: readonly TableSpec[]): SchemaChange[] {
+  return tables.flatMap((table) => {
     const actual = readTable(db, table.name)
-    if (!actual) return [createTable(schema, table)]
-    return [
-      ...compareColumns(schema, table, actual),
-      ...compareIndexes(db, schema, table, actual),
-      ...compareSearch(db, table, actual),
-      ...compareLog(table, actual),
-    ]
+    return actual ? [...compareSearch(db, table, actual), ...compareLog(table, actual)] : []
   })
 }
 

@@ -28,7 +28,7 @@ export interface RawResult {
 export class SqliteConnection {
   readonly db: DatabaseSync
   #rows = new Map<Statement, StatementSync>()
-  #values = new Map<Statement, StatementSync>()
+  #cells = new Map<Statement, StatementSync>()
   #raw = new Map<string, RawStatement>()
   #controls = new Map<string, StatementSync>()
   #changes: StatementSync | undefined
@@ -64,16 +64,17 @@ export class SqliteConnection {
     }
   }
 
-  value(statement: Statement, values: readonly SqlValue[]): SqlValue | undefined {
+  cells(statement: Statement, values: readonly SqlValue[]): SqlValue[] | undefined {
     try {
-      let prepared = this.#values.get(statement)
+      let prepared = this.#cells.get(statement)
       if (!prepared) {
         prepared = this.db.prepare(statement.sql)
         prepared.setReturnArrays(true)
-        keep(this.#values, statement, prepared, keptStatements)
+        keep(this.#cells, statement, prepared, keptStatements)
       }
-      const row = prepared.get(...(values as SqlValue[])) as unknown as SqlValue[] | undefined
-      return row === undefined ? undefined : row[0]
+      // Most have one value, the key, and a call that spreads a list takes longer.
+      const cells = values.length === 1 ? prepared.get(values[0]!) : prepared.get(...(values as SqlValue[]))
+      return cells as unknown as SqlValue[] | undefined
     } catch (error) {
       throw translateError(error, this.db)
     }
@@ -124,7 +125,8 @@ export class SqliteConnection {
       for (const row of statement.iterate(...bound) as Iterable<SqlRow>) {
         if (rows.length === maxRows) throw tooManyRows(maxRows)
         for (const name in row) row[name] = narrowed(row[name]!)
-        rows.push(row)
+        // Node's rows have no prototype, which those of other engines have.
+        rows.push({ ...row })
       }
       this.#changes ??= this.db.prepare('select changes() as changes, last_insert_rowid() as id')
       const { changes, id } = this.#changes.get() as { changes: number; id: number }
@@ -137,7 +139,7 @@ export class SqliteConnection {
   /** Ends every statement and closes. */
   close(): void {
     this.#rows.clear()
-    this.#values.clear()
+    this.#cells.clear()
     this.#raw.clear()
     this.#controls.clear()
     if (this.db.isOpen) this.db.close()

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type ErrorCode, type ErrorOptions, MonoblocError, type Violation } from '../../errors.ts'
+import type { ColumnType } from '../../schema/index.ts'
 
 // Result codes of SQLite (https://sqlite.org/rescode.html): the low byte is the primary code, the rest says more.
 const primary = {
@@ -103,7 +104,7 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
     }
     case checkCode: {
       const { subject, fields, name } = readCheckName(said)
-      if (name === typeConstraint) return wrongType(subject, fields, options)
+      if (isTypeConstraint(name)) return wrongType(subject, fields, options)
       return new MonoblocError('check_violation', {
         ...options,
         subject,
@@ -126,8 +127,17 @@ function wrongType(subject: string | undefined, fields: string[], options: Error
   return new MonoblocError('check_violation', { ...options, subject, violations: said })
 }
 
-/** The name, within a CHECK's own, of those that only hold a column to its type. */
-export const typeConstraint = 'type'
+/**
+ * The name, within a CHECK's own, of those that only hold a column to its type. A decimal's says its digits, of which
+ * nothing else in the database tells how many stand after the point.
+ */
+export function typeConstraint(type: ColumnType): string {
+  return type.type === 'decimal' ? `decimal(${type.precision},${type.scale})` : 'type'
+}
+
+function isTypeConstraint(name: string): boolean {
+  return name === 'type' || /^decimal\(\d+,\d+\)$/.test(name)
+}
 
 /** A CHECK's name carries what the message must say: SQLite gives nothing but it. */
 export function checkName(table: string, fields: readonly string[], name: string): string {

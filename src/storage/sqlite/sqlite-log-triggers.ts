@@ -40,7 +40,13 @@ export function recordShapeSql(shape: LogShape): string {
   return `INSERT INTO monobloc_shape VALUES (${values.join(', ')}) ON CONFLICT DO NOTHING`
 }
 
-export const operationCodes = { insert: 0, update: 1, delete: 2, empty: 3 } as const
+export const operationCodes = { insert: 0, update: 1, delete: 2, empty: 3, migrate: 4 } as const
+
+/** An entry about a whole table. Its shape has no columns, so that it has no row. */
+export function tableEntrySql(table: string, operation: 'empty' | 'migrate'): string {
+  const shape: LogShape = { table, columns: [], key: [], secret: [] }
+  return `${recordShapeSql(shape)}; INSERT INTO monobloc_log (shape, operation, row) VALUES (${shapeId(shape)}, ${operationCodes[operation]}, '[]')`
+}
 
 /**
  * The triggers that fill the log, by name. They use nothing that SQLite 3.38 lacks and no function of ours, so that

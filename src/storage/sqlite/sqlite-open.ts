@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
+import { isFailedSync } from './sqlite-errors.ts'
 import { foldFunction } from './sqlite-fold.ts'
 
 export interface ConnectionOptions {
@@ -60,9 +61,18 @@ export function openConnection(file: string, options: ConnectionOptions): Sqlite
     if (options.fold) addFold(db, options.fold)
     return new SqliteConnection(db)
   } catch (error) {
-    db.close()
+    closeAfter(error, db)
     throw error
   }
+}
+
+/**
+ * Closes what met an error. Closing writes to the database what the WAL has, which must not be tried after a failed sync:
+ * then it is left as it is, for the end of the process, which every such error is.
+ */
+export function closeAfter(error: unknown, connection: { close(): void }): void {
+  const { syscall } = (error ?? {}) as NodeJS.ErrnoException
+  if (!isFailedSync(error) && syscall !== 'fsync') connection.close()
 }
 
 export function addFold(db: DatabaseSync, fold: (text: string) => string): void {

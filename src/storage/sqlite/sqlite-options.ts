@@ -40,11 +40,14 @@ export interface SqliteOptions {
   onWal?: (report: WalReport) => void
   /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
-  /** In development: a statement reads a table from end to end to find or sort rows. Once for each statement. */
+  /**
+   * In development: a statement reads a table of more than 1,000 rows from end to end to find or sort rows. Once for each
+   * statement.
+   */
   onScan?: (report: ScanReport) => void
   /**
-   * A commit failed with an I/O error. What is on disk is unknown, so the process must end without answering anyone.
-   * Default: writes the error to stderr and exits with 74 (EX_IOERR of sysexits.h).
+   * A commit failed with an I/O error, or a sync failed. What is on disk is unknown, so the process must end without
+   * answering anyone. Default: writes the error to stderr and exits with 74 (EX_IOERR of sysexits.h).
    */
   onFatal?: (error: unknown) => void
 }
@@ -108,6 +111,6 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
 }
 
 function endProcess(error: unknown): void {
-  console.error('monobloc: a commit failed and the process ends, because what is on disk is unknown:', error)
+  console.error('monobloc: the disk failed and the process ends, because what is on disk is unknown:', error)
   process.exit(74)
 }

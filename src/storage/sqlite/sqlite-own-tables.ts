@@ -13,6 +13,8 @@ export const formatVersion = 1
  * - `monobloc_log`: one row for each change of a row. Its sequence is the rowid, greatest plus one: pruning must keep
  *   the newest entry.
  * - `monobloc_commit`: one row for each transaction, with the range of its entries.
+ * - `monobloc_statement`: how often each shape of statement ran, and when first and last (milliseconds since 1970). It is
+ *   only for advice on indexes, and may be emptied.
  */
 const tables = `
 create table if not exists monobloc_meta (
@@ -42,6 +44,12 @@ create table if not exists monobloc_commit (
   trace text,
   outside integer not null
 ) strict;
+create table if not exists monobloc_statement (
+  sql text not null primary key,
+  runs integer not null,
+  first integer not null,
+  last integer not null
+) strict, without rowid;
 insert into monobloc_meta values ('format', '${formatVersion}') on conflict do nothing;
 `
 
@@ -51,8 +59,11 @@ insert into monobloc_meta values ('format', '${formatVersion}') on conflict do n
  * @throws MonoblocError `configuration_invalid` when a newer Monobloc wrote the file
  */
 export function prepareOwnTables(db: DatabaseSync): void {
-  const there = db.prepare("select count(*) as n from sqlite_schema where name = 'monobloc_meta'").get()!.n
-  if (there === 0) {
+  // The last one was added later: what an earlier version made lacks it.
+  const there = db
+    .prepare("select count(*) as n from sqlite_schema where name in ('monobloc_meta', 'monobloc_statement')")
+    .get()!.n
+  if (there !== 2) {
     db.exec('begin immediate')
     try {
       db.exec(tables)

@@ -43,6 +43,10 @@ describe('a statement runs in process', () => {
     'select * from large where (at, id) > (?, ?) order by at, id limit 20',
     'select * from large where owner = ? order by at, id limit 20',
     'select * from large where owner = ? and note = ? order by at limit 20',
+    'select * from large where (owner = ? and note = ?) order by at limit 20',
+    // A page that goes on where another ended, in two directions.
+    'select * from large where (at >= ? and (at > ? or (at = ? and id < ?))) order by at, id desc limit 20',
+    'select * from large where owner = ? and (at >= ? and (at > ? or (at = ? and id < ?))) order by at, id desc limit 20',
     'select count(*) from large where owner = ?',
     'select max(at) from large',
     'select * from small',
@@ -70,6 +74,9 @@ describe('a statement goes to a reader process', () => {
     'select * from large where note = ? order by at, id limit 20',
     'select * from large order by note limit 20',
     'select * from large where half = ? order by note limit 20',
+    'select * from large where half = ? and note = ? limit 20',
+    'select * from large where (half = ? and note = ?) limit 20',
+    'select * from large where (at >= ? and (note = ? or other = ?)) order by at limit 20',
     'select count(*) from large where half = ?',
     'select note, count(*) from large group by note limit 5',
     'select distinct note from large limit 5',
@@ -91,6 +98,38 @@ describe('a statement goes to a reader process', () => {
   })
 })
 
+describe('rows that are deleted softly', () => {
+  // In `kept` one row of ten is deleted, in `emptied` all but the last 100.
+  beforeAll(() => {
+    const rows = (from: string, deleted: string) => `
+      create table ${from} (id text not null primary key, owner integer, title text, gone text) strict;
+      create index ${from}_owner on ${from} (owner, title, id);
+      create unique index ${from}_title on ${from} (title) where gone is null;
+      with recursive c (n) as (select 1 union all select n + 1 from c limit ${smallTable * 4})
+      insert into ${from} select printf('%08d', n), n % 3, 't' || n, iif(${deleted}, '2026-11-22T10:00:00.000Z', null) from c;`
+    db.exec(rows('kept', 'n % 10 = 0') + rows('emptied', `n <= ${smallTable * 4 - 100}`))
+  })
+
+  function scansOf(sql: string): string[] {
+    return judgePlan(db, sql, new TableFacts()).scans.map(({ table }) => table)
+  }
+
+  test('are passed over by a page in process, where they are few', () => {
+    const page = 'select * from kept as t where t.gone is null order by id limit 20'
+    expect([isBounded(page), scansOf(page)]).toEqual([true, []])
+    expect(isBounded('select * from kept where (owner = ? and gone is null) order by title, id limit 20')).toBe(true)
+    expect(isBounded('select * from kept where title = ? and gone is null')).toBe(true)
+  })
+
+  test('are a scan where they are most, and where something else is asked', () => {
+    expect(isBounded('select * from emptied where gone is null order by id limit 20')).toBe(false)
+    for (const table of ['kept', 'emptied']) {
+      expect(isBounded(`select * from ${table} where (title like ? and gone is null) order by id limit 20`)).toBe(false)
+    }
+    expect(scansOf('select * from kept where (id > ? or gone is null) order by owner limit 20')).toEqual(['kept'])
+  })
+})
+
 test('a table is small up to a number of rows', () => {
   expect(isBounded('select * from small')).toBe(true)
   db.exec('insert into small (id) values (0)')
@@ -109,6 +148,9 @@ describe('a scan is reported, once, with the index that would help', () => {
       'select * from "large" as "t1" where "t1"."note" in (?, ?) and "t1"."other" > ?',
       [{ table: 'large', suggestion: "'note', 'other'" }],
     ],
+    // Alternatives begin no index together.
+    ['select * from large where ((note = ? or half = ?) and other = ?)', [{ table: 'large', suggestion: "'other'" }]],
+    ['select * from large where (note = ? or other = ?)', [{ table: 'large', suggestion: undefined }]],
     ['select * from large where lower(note) = ?', [{ table: 'large', suggestion: undefined }]],
     ['select * from large where owner = ?', []],
     ['select * from small', []],

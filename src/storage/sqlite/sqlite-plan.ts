@@ -16,6 +16,12 @@ const page = 100
 /** What a list is taken to hold where it is a parameter. */
 const list = 20
 
+/**
+ * Rows looked at for each that comes out, up to which a scan is worth no word: an index on a column that is null in most
+ * rows helps nobody to find those.
+ */
+const commonlyNull = 2
+
 export interface PlanNode {
   id: number
   parent: number
@@ -24,6 +30,13 @@ export interface PlanNode {
 
 export interface PlanFinding {
   bounded: boolean
+  /** Rows that it may have to look at. */
+  visits: number
+  /** What the database says that it does, in its words, each step indented as it lies within another. */
+  steps: string[]
+  /** Indexes that it uses, and tables that it names. */
+  indexes: Set<string>
+  tables: Set<string>
   /** Tables that are read from end to end to filter or sort them. */
   scans: { table: string; select: SelectText }[]
 }
@@ -49,12 +62,26 @@ interface Estimate {
 /**
  * Judges a statement by its plan: how many rows it may have to look at, at worst as far as the plan, the statistics and
  * the size of small tables tell. What they don't tell counts as without bound.
+ *
+ * @param planner whose plan it is, where that is another: a database with the same tables and other indexes
  */
-export function judgePlan(db: DatabaseSync, sql: string, facts: TableFacts): PlanFinding {
-  const nodes = db.prepare(`explain query plan ${sql}`).all() as unknown as PlanNode[]
-  const judge = new PlanJudge(db, facts, selectsOf(sql), nodes)
+export function judgePlan(db: DatabaseSync, sql: string, facts: TableFacts, planner = db): PlanFinding {
+  const nodes = planner.prepare(`explain query plan ${sql}`).all() as unknown as PlanNode[]
+  const selects = selectsOf(sql)
+  const judge = new PlanJudge(db, facts, selects, nodes)
   const { visits } = judge.level(0)
-  return { bounded: visits <= mostVisits, scans: judge.scans }
+  const indexes = new Set(nodes.map(({ detail }) => indexIn(detail)).filter((name) => name !== undefined))
+  const tables = new Set(selects.flatMap((select) => [...select.tables.values()]))
+  return { bounded: visits <= mostVisits, visits, steps: indented(nodes), indexes, tables, scans: judge.scans }
+}
+
+function indented(nodes: readonly PlanNode[]): string[] {
+  const depths = new Map([[0, -1]])
+  return nodes.map(({ id, parent, detail }) => {
+    const depth = (depths.get(parent) ?? -1) + 1
+    depths.set(id, depth)
+    return '  '.repeat(depth) + detail
+  })
 }
 
 class PlanJudge {
@@ -142,16 +169,28 @@ class PlanJudge {
     // A LIMIT ends the loop early where rows come in their order and every row that is looked at comes out.
     const covered = coveredConditions(detail)
     const limited = at.first && !at.sorted && select?.hasLimit === true && !select.isAggregate
-    const endsEarly = limited && select!.conditions <= covered
+    const perRow = select === undefined ? Infinity : this.#perRow(table, select, covered)
+    const endsEarly = limited && perRow < Infinity
     if (detail.startsWith('SCAN ')) {
-      const filtered = select !== undefined && (select.conditions > 0 || (at.sorted && select.hasLimit))
+      const filtered = select !== undefined && (perRow > commonlyNull || (at.sorted && select.hasLimit))
       if (filtered && !detail.includes('VIRTUAL TABLE')) this.scans.push({ table, select })
       return endsEarly && !detail.includes('VIRTUAL TABLE')
-        ? this.#firstRows(detail, select!, at)
+        ? this.#firstRows(detail, select!, at) * perRow
         : this.#facts.size(this.#db, table)
     }
     const found = this.#found(table, detail, covered) * (at.lists ? list : 1)
-    return endsEarly ? Math.min(found, this.#firstRows(detail, select!, at)) : found
+    return endsEarly ? Math.min(found, this.#firstRows(detail, select!, at) * perRow) : found
+  }
+
+  /**
+   * Rows looked at for each that comes out: 1 where the index answers every condition. Where all that it leaves are
+   * columns that must be null (`deletedAt is null`), as many as the data say.
+   */
+  #perRow(table: string, select: SelectText, covered: number): number {
+    if (select.nulls.size > 0 && select.conditions - covered === select.nulls.size) {
+      return Math.max(...[...select.nulls].map((column) => this.#facts.rowsPerNull(this.#db, table, column)))
+    }
+    return select.conditions <= covered ? 1 : Infinity
   }
 
   /** Rows up to the end of a page, and where the last terms of the order are sorted, of those equal in the others. */

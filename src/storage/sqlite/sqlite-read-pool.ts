@@ -1,6 +1,7 @@
 import { MonoblocError } from '../../errors.ts'
-import type { MaybePromise, Statement } from '../storage.ts'
+import type { MaybePromise, ReadOptions, Session, Statement } from '../storage.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
+import { ReadRound } from './sqlite-read-round.ts'
 import { type ConnectionSource, SqliteReadSession } from './sqlite-read-session.ts'
 
 /**
@@ -17,6 +18,8 @@ export interface ReadPoolOptions {
   /** @param main it will be the one that is used whenever it is free */
   open: (main: boolean) => SqliteConnection
   isBounded: (connection: SqliteConnection, statement: Statement) => boolean
+  /** Starts a read over in a reader process. */
+  move: <T>(options: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>) => Promise<T>
 }
 
 interface Waiting {
@@ -44,6 +47,7 @@ export class SqliteReadPool implements ConnectionSource {
   readonly #idle: SqliteConnection[] = []
   readonly #all = new Set<SqliteConnection>()
   #main: SqliteConnection | undefined
+  readonly #round = new ReadRound()
   readonly #waiting: Waiting[] = []
   readonly #open = new Set<OpenRead>()
   #sweeping = false
@@ -58,26 +62,22 @@ export class SqliteReadPool implements ConnectionSource {
     return this.#options.isBounded
   }
 
-  /** Runs `work` over one snapshot. `moved` asks the caller to start over in a reader process. */
-  read<T>(
-    deadlineAt: number,
-    work: (session: SqliteReadSession) => MaybePromise<T>,
-    moved: () => Promise<T>,
-  ): MaybePromise<T> {
-    const session = new SqliteReadSession(this, deadlineAt)
+  /** Runs `work` over one snapshot, or has it moved where a statement of it may not run here. */
+  read<T>(options: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
+    const session = new SqliteReadSession(this, deadlineAt, options.arriving === true)
     let result: MaybePromise<T>
     try {
       result = work(session)
     } catch (error) {
       session.end('transaction_ended')
-      if (session.moved) return moved()
+      if (session.moved) return this.#options.move(options, deadlineAt, work)
       throw error
     }
     if (typeof (result as Promise<T> | undefined)?.then !== 'function') {
       session.end('transaction_ended')
-      return session.moved ? moved() : result
+      return session.moved ? this.#options.move(options, deadlineAt, work) : result
     }
-    return this.#later(session, deadlineAt, result as Promise<T>, moved)
+    return this.#later(session, deadlineAt, result as Promise<T>, () => this.#options.move(options, deadlineAt, work))
   }
 
   #later<T>(session: SqliteReadSession, deadlineAt: number, result: Promise<T>, moved: () => Promise<T>): Promise<T> {
@@ -98,7 +98,19 @@ export class SqliteReadPool implements ConnectionSource {
     })
   }
 
+  /** The main connection for one statement of this round, unless somebody has it. */
+  join(): SqliteConnection | undefined {
+    const main = this.#main
+    return main !== undefined && this.#idle.at(-1) === main ? this.#round.join(main) : undefined
+  }
+
+  /** Lets the next read see what has been committed by now. */
+  endRound(): void {
+    this.#round.end()
+  }
+
   take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection> {
+    this.#round.end()
     const free = this.#idle.pop()
     if (free) return free
     if (this.#all.size < this.#options.connections) {
@@ -140,6 +152,7 @@ export class SqliteReadPool implements ConnectionSource {
 
   /** Closes what is not in use: the next reads open connections that know of the newest statistics. */
   refresh(): void {
+    this.#round.end()
     for (const connection of this.#idle.splice(0)) this.#drop(connection)
   }
 
@@ -153,6 +166,7 @@ export class SqliteReadPool implements ConnectionSource {
   /** Ends every snapshot and closes every connection. */
   close(): void {
     this.#closed = true
+    this.#round.end()
     for (const { reject } of this.#waiting.splice(0)) reject(new MonoblocError('shutting_down'))
     for (const entry of [...this.#open]) this.#giveUp(entry, 'shutting_down')
     for (const connection of this.#idle.splice(0)) this.#drop(connection)

@@ -1,4 +1,5 @@
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import { chain } from '../sql/maybe-promise.ts'
 import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
 
@@ -15,6 +16,8 @@ export interface ConnectionSource {
   /** A free connection at once, or a promise of the next. */
   take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection>
   give(connection: SqliteConnection): void
+  /** A connection for one statement, whose snapshot others of this round see too; undefined where none is free. */
+  join(): SqliteConnection | undefined
   /** May the statement run here, where nothing can stop it? */
   isBounded(connection: SqliteConnection, statement: Statement): boolean
 }
@@ -22,7 +25,7 @@ export interface ConnectionSource {
 /**
  * One snapshot on a connection of this process. It begins with the first statement, so that a handler which asks
  * nothing holds nothing. The last statement of all needs no transaction where it is the first, too: it has a snapshot of
- * its own.
+ * its own, or that of its round.
  *
  * - fresh: no connection yet.
  * - open: a snapshot is held.
@@ -35,15 +38,18 @@ export class SqliteReadSession implements Session {
   readonly position = undefined
   readonly #source: ConnectionSource
   readonly #deadlineAt: number
+  readonly #arriving: boolean
   #asked = false
   #last = false
   #connection: SqliteConnection | undefined
   #ended: ErrorCode | undefined
   moved = false
 
-  constructor(source: ConnectionSource, deadlineAt: number) {
+  /** @param arriving see `ReadOptions` */
+  constructor(source: ConnectionSource, deadlineAt: number, arriving: boolean) {
     this.#source = source
     this.#deadlineAt = deadlineAt
+    this.#arriving = arriving
   }
 
   last(): void {
@@ -63,9 +69,13 @@ export class SqliteReadSession implements Session {
   }
 
   value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined> {
+    return chain(this.cells(statement, values), (cells) => cells?.[0])
+  }
+
+  cells(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue[] | undefined> {
     const connection = this.#open()
-    if (connection instanceof Promise) return connection.then(() => this.#held(statement).value(statement, values))
-    return this.#bounded(connection, statement).value(statement, values)
+    if (connection instanceof Promise) return connection.then(() => this.#held(statement).cells(statement, values))
+    return this.#bounded(connection, statement).cells(statement, values)
   }
 
   run(): never {
@@ -98,6 +108,10 @@ export class SqliteReadSession implements Session {
     if (this.#last && this.#asked) throw new Error('a statement came after the last one')
     this.#asked = true
     if (this.#connection) return this.#connection
+    if (this.#last && this.#arriving) {
+      const joined = this.#source.join()
+      if (joined) return joined
+    }
     const taken = this.#source.take(this.#deadlineAt)
     return taken instanceof Promise ? taken.then((connection) => this.#begin(connection)) : this.#begin(taken)
   }

@@ -2,6 +2,7 @@ import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session } from '../storage.ts'
 import { ReaderProcess } from './sqlite-reader-process.ts'
 import { SqliteReaderSession } from './sqlite-reader-session.ts'
+import type { StatementCounts } from './sqlite-statement-counts.ts'
 
 export interface ReaderPoolOptions {
   file: string
@@ -10,6 +11,7 @@ export interface ReaderPoolOptions {
   processes: number
   /** Reads that may wait for one; one more is refused with `overloaded`. */
   maxWaiting: number
+  counts: StatementCounts
 }
 
 /** One read: it waits for a process, then has one with a session, then is settled. */
@@ -85,7 +87,7 @@ export class SqliteReaderPool {
   }
 
   #run(read: RemoteRead, process: ReaderProcess): void {
-    const session = new SqliteReaderSession(process)
+    const session = new SqliteReaderSession(process, this.#options.counts)
     read.since = performance.now()
     read.running = { process, session }
     process.begin()

@@ -7,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { openConnection } from './sqlite-open.ts'
 import { SqliteReaderPool } from './sqlite-reader-pool.ts'
 import { ReaderProcess } from './sqlite-reader-process.ts'
+import { StatementCounts } from './sqlite-statement-counts.ts'
 
 const endless = 'with recursive c (n) as (select 1 union all select n + 1 from c) select max(n) from c'
 
@@ -29,18 +30,24 @@ test('a reader process that someone kills rejects what it was asked, and says th
   const gone = Promise.withResolvers<ReaderProcess>()
   const reader = new ReaderProcess(newFile(), 1024, gone.resolve)
   reader.begin()
-  expect(await reader.ask({ kind: 'value', sql: 'select 7', values: [] })).toBe(7)
+  expect(await reader.ask({ kind: 'cells', sql: 'select 7, 8', values: [] })).toEqual([7, 8])
   const asked = reader.ask({ kind: 'raw', sql: endless, values: [] })
   process.kill(reader.pid, 'SIGKILL')
   await expect(asked).rejects.toMatchObject({ code: 'database_error' })
   expect(await gone.promise).toBe(reader)
-  await expect(reader.ask({ kind: 'value', sql: 'select 7', values: [] })).rejects.toMatchObject({
+  await expect(reader.ask({ kind: 'cells', sql: 'select 7', values: [] })).rejects.toMatchObject({
     code: 'database_error',
   })
 })
 
 test('a read past its deadline leaves no process behind, and the next one has another', async () => {
-  const pool = new SqliteReaderPool({ file: newFile(), cacheKib: 1024, processes: 1, maxWaiting: 10 })
+  const pool = new SqliteReaderPool({
+    file: newFile(),
+    cacheKib: 1024,
+    processes: 1,
+    maxWaiting: 10,
+    counts: new StatementCounts(),
+  })
   cleanups.push(() => pool.close())
   const late = pool.read(performance.now() + 500, (session) => session.raw(endless, []))
   const [pid] = pool.pids as [number]
@@ -59,7 +66,7 @@ test('a reader process outlives neither its parent nor the statement that it run
     import { ReaderProcess } from ${JSON.stringify(new URL('./sqlite-reader-process.ts', import.meta.url).href)}
     const reader = new ReaderProcess(process.argv[1], 1024, () => {})
     reader.begin()
-    await reader.ask({ kind: 'value', sql: 'select 1', values: [] })
+    await reader.ask({ kind: 'cells', sql: 'select 1', values: [] })
     reader.ask({ kind: 'raw', sql: ${JSON.stringify(endless)}, values: [] })
     console.log(reader.pid)
   `

@@ -2,16 +2,20 @@ import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { RawResult } from './sqlite-connection.ts'
 import type { ReaderProcess } from './sqlite-reader-process.ts'
+import type { StatementCounts } from './sqlite-statement-counts.ts'
 
 /** One snapshot in a reader process. Statements may be asked without waiting; answers come in the same order. */
 export class SqliteReaderSession implements Session {
   readonly writable = false
   readonly position = undefined
   readonly #process: ReaderProcess
+  readonly #counts: StatementCounts
   #ended: MonoblocError | undefined
 
-  constructor(process: ReaderProcess) {
+  /** @param counts is told of each statement but those that users wrote */
+  constructor(process: ReaderProcess, counts: StatementCounts) {
     this.#process = process
+    this.#counts = counts
   }
 
   all({ sql }: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
@@ -22,8 +26,12 @@ export class SqliteReaderSession implements Session {
     return this.#ask({ kind: 'first', sql, values }) as Promise<SqlRow | undefined>
   }
 
-  value({ sql }: Statement, values: readonly SqlValue[]): Promise<SqlValue | undefined> {
-    return this.#ask({ kind: 'value', sql, values }) as Promise<SqlValue | undefined>
+  async value(statement: Statement, values: readonly SqlValue[]): Promise<SqlValue | undefined> {
+    return (await this.cells(statement, values))?.[0]
+  }
+
+  cells({ sql }: Statement, values: readonly SqlValue[]): Promise<SqlValue[] | undefined> {
+    return this.#ask({ kind: 'cells', sql, values }) as Promise<SqlValue[] | undefined>
   }
 
   run(): never {
@@ -44,6 +52,8 @@ export class SqliteReaderSession implements Session {
   }
 
   #ask(question: Parameters<ReaderProcess['ask']>[0]): Promise<unknown> {
-    return this.#ended ? Promise.reject(this.#ended) : this.#process.ask(question)
+    if (this.#ended) return Promise.reject(this.#ended)
+    if (question.kind !== 'raw') this.#counts.of(question).runs++
+    return this.#process.ask(question)
   }
 }

@@ -54,8 +54,8 @@ function resultOf(request: Extract<ReaderRequest, { id: number }>): unknown {
       return connection.allUpTo(statementOf(request.sql), request.values, maxRows)
     case 'first':
       return connection.first(statementOf(request.sql), request.values)
-    case 'value':
-      return connection.value(statementOf(request.sql), request.values)
+    case 'cells':
+      return connection.cells(statementOf(request.sql), request.values)
     case 'raw':
       return connection.raw(request.sql, request.values, maxRows)
   }

@@ -4,23 +4,38 @@ import { type Token, tokensOf } from './sqlite-tokens.ts'
 export interface SelectText {
   /** Tables by the name under which the plan speaks of them. */
   tables: Map<string, string>
-  /** How many conditions stand side by side in WHERE, inner joins among them; 0 without one. */
+  /**
+   * How many conditions every row must meet, inner joins among them; 0 without any. Alternatives are one, or none where they
+   * only go on where a page ended: `at >= ? and (at > ? or at = ? and id > ?)`.
+   */
   conditions: number
   hasLimit: boolean
   /** GROUP BY, DISTINCT or an aggregate: every row is looked at before the first comes out. */
   isAggregate: boolean
   /** The clause of the SELECT around it in which it stands. */
   within: Clause | undefined
-  /** Columns as written: compared with `=` or `in` in WHERE, compared otherwise, and in ORDER BY. */
+  /** Columns as written: compared with `=` or `in` in WHERE (for every row, so not by an `or`), otherwise, and in ORDER BY. */
   equal: Set<string>
   compared: Set<string>
+  /** Columns compared with null by `is null`. */
+  nulls: Set<string>
   ordered: string[]
 }
 
 type Clause = 'columns' | 'from' | 'where' | 'rest'
 
+/** Conditions of one pair of parentheses, or of WHERE itself. */
+interface Group {
+  found: [kind: 'equal' | 'compared' | 'nulls', column: string][]
+  /** They are alternatives: none of them holds for every row. */
+  hasOr: boolean
+  /** Further conditions, beside the first. */
+  ands: number
+}
+
 interface Frame {
   select: SelectText
+  group: Group
   clause: Clause
   expectsTable: boolean
   isOrder: boolean
@@ -36,31 +51,67 @@ const compounds = /^(union|intersect|except)$/
 export function selectsOf(sql: string): SelectText[] {
   const tokens = tokensOf(sql)
   const selects: SelectText[] = []
-  // By depth of parentheses.
-  const frames: (Frame | undefined)[] = [undefined]
+  // By depth of parentheses: a SELECT, or a group of what is around it.
+  const frames: (Frame | Group)[] = [newGroup()]
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at]!
     const frame = frames.at(-1)
     if (token.kind === 'symbol' && token.text === '(') {
-      frames.push(undefined)
+      frames.push(newGroup())
     } else if (token.kind === 'symbol' && token.text === ')') {
-      frames.pop()
+      close(frames)
     } else if (wordOf(token) === 'select') {
-      const outer = frames.slice(0, -1).findLast((one) => one !== undefined)
+      const outer = frames.slice(0, -1).findLast(isFrame)
       const made = newFrame(outer?.clause)
-      frames[frames.length - 1] = made
+      // The next SELECT of a UNION ends the one before it.
+      close(frames)
+      frames.push(made)
       selects.push(made.select)
-    } else if (frame) {
+    } else if (frame && isFrame(frame)) {
       at = readToken(frame, tokens, at)
-    } else {
-      readCondition(
-        frames.findLast((one) => one !== undefined),
-        tokens,
-        at,
-      )
+    } else if (frame) {
+      readCondition(frames.findLast(isFrame), frame, tokens, at)
     }
   }
+  while (frames.length > 0) close(frames)
   return selects
+}
+
+function isFrame(one: Frame | Group): one is Frame {
+  return 'select' in one
+}
+
+function newGroup(): Group {
+  return { found: [], hasOr: false, ands: 0 }
+}
+
+/** What holds for every row of a group holds for those of the group around it. */
+function close(frames: (Frame | Group)[]): void {
+  const ended = frames.pop()
+  if (!ended) return
+  if (isFrame(ended)) {
+    ended.select.conditions += ended.group.ands
+    if (ended.group.hasOr) return
+    for (const [kind, column] of ended.group.found) ended.select[kind].add(column)
+    return
+  }
+  const outer = groupOf(frames.at(-1))
+  if (!outer) return
+  if (!ended.hasOr) {
+    outer.ands += ended.ands
+    outer.found.push(...ended.found)
+  } else if (goesOn(outer, ended)) outer.ands--
+}
+
+/** `at >= ?` and, after it, `(at > ? or …)`: the latter leaves out no more than rows that are equal by `at`. */
+function goesOn({ found }: Group, alternatives: Group): boolean {
+  const [before, column] = found.at(-1) ?? []
+  const [kind, first] = alternatives.found[0] ?? []
+  return before === 'compared' && kind === 'compared' && first === column
+}
+
+function groupOf(one: Frame | Group | undefined): Group | undefined {
+  return one && isFrame(one) ? one.group : one
 }
 
 function newFrame(within: Clause | undefined): Frame {
@@ -72,9 +123,10 @@ function newFrame(within: Clause | undefined): Frame {
     within,
     equal: new Set(),
     compared: new Set(),
+    nulls: new Set(),
     ordered: [],
   }
-  return { select, clause: 'columns', expectsTable: false, isOrder: false, isBetween: false }
+  return { select, group: newGroup(), clause: 'columns', expectsTable: false, isOrder: false, isBetween: false }
 }
 
 /** Returns the place of the last token that it took. */
@@ -87,12 +139,7 @@ function readToken(frame: Frame, tokens: readonly Token[], at: number): number {
     return at
   }
   if (frame.clause === 'from') return readFrom(frame, tokens, at)
-  if (frame.clause === 'where') {
-    if (word === 'between') frame.isBetween = true
-    if (word === 'and' && !frame.isBetween) frame.select.conditions++
-    else if (word === 'and') frame.isBetween = false
-    readCondition(frame, tokens, at)
-  }
+  if (frame.clause === 'where') readCondition(frame, frame.group, tokens, at)
   if (
     frame.isOrder &&
     isName(token) &&
@@ -146,13 +193,21 @@ function readFrom(frame: Frame, tokens: readonly Token[], at: number): number {
   return isAlias ? end + 1 : end
 }
 
-// `"f1"."status" = ?`, also inside parentheses of a condition.
-function readCondition(frame: Frame | undefined, tokens: readonly Token[], at: number): void {
+/** A token of WHERE, or of parentheses in it. */
+function readCondition(frame: Frame | undefined, group: Group, tokens: readonly Token[], at: number): void {
+  if (frame?.clause !== 'where') return
   const token = tokens[at]!
-  if (frame?.clause !== 'where' || !isName(token)) return
+  const word = wordOf(token)
+  if (word === 'between') frame.isBetween = true
+  else if (word === 'and' && frame.isBetween) frame.isBetween = false
+  else if (word === 'and') group.ands++
+  else if (word === 'or') group.hasOr = true
+  if (!isName(token)) return
   const operator = tokens[at + 1]
-  if (operator?.text === '=' || wordOf(operator) === 'in') frame.select.equal.add(token.text)
-  else if (operator?.text === '<' || operator?.text === '>') frame.select.compared.add(token.text)
+  const { found } = group
+  if (operator?.text === '=' || wordOf(operator) === 'in') found.push(['equal', token.text])
+  else if (operator?.text === '<' || operator?.text === '>') found.push(['compared', token.text])
+  else if (wordOf(operator) === 'is' && wordOf(tokens[at + 2]) === 'null') found.push(['nulls', token.text])
 }
 
 function closingAt(tokens: readonly Token[], opening: number): number {

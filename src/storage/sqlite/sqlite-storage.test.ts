@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { model, Schema, t } from '../../schema/index.ts'
 import type { SqliteOptions } from './sqlite-options.ts'
@@ -31,6 +32,74 @@ async function open(options: Partial<SqliteOptions> = {}) {
   await storage.apply(schema, await storage.compare(schema))
   return { file, storage }
 }
+
+describe('reads that arrive in one round of the event loop', () => {
+  const arriving = { ...ample, arriving: true }
+  const counted = (storage: ReturnType<typeof createSqliteStorage>, options: object = arriving) =>
+    storage.read({ ...ample, ...options }, (session) => {
+      session.last!()
+      return session.value(count, [])
+    })
+  const outside = (file: string) => {
+    const other = new DatabaseSync(file)
+    cleanups.push(() => other.close())
+    return () => other.exec('insert into thing default values')
+  }
+
+  test('see one snapshot from the second on, and the next round a new one', async () => {
+    const { storage, file } = await open()
+    const insertOutside = outside(file)
+    // The very first read opens the connection.
+    expect(counted(storage)).toBe(0)
+    await nextRound()
+    expect(counted(storage)).toBe(0)
+    insertOutside()
+    expect(counted(storage)).toBe(1)
+    insertOutside()
+    expect(counted(storage)).toBe(1)
+    await nextRound()
+    expect(counted(storage)).toBe(2)
+  })
+
+  test('see what this process commits in it', async () => {
+    const { storage } = await open()
+    counted(storage)
+    await nextRound()
+    // The write's turn comes before the end of the round, which the reads after it bring about.
+    const seen = storage.write(ample, (session) => session.run(insert, ['a'])).then(() => counted(storage))
+    expect([counted(storage), counted(storage)]).toEqual([0, 0])
+    expect(await seen).toBe(1)
+  })
+
+  test('leave every other read its own snapshot', async () => {
+    const { storage, file } = await open()
+    const insertOutside = outside(file)
+    counted(storage)
+    await nextRound()
+    expect([counted(storage), counted(storage)]).toEqual([0, 0])
+    insertOutside()
+    expect(counted(storage, {})).toBe(1)
+    const held = storage.read(arriving, async (session) => {
+      const before = session.value(count, [])
+      await nextRound()
+      return [before, session.value(count, [])]
+    })
+    expect([counted(storage), counted(storage)]).toEqual([1, 1])
+    insertOutside()
+    expect(await held).toEqual([1, 1])
+    expect(counted(storage)).toBe(2)
+  })
+
+  test('end with the storage', async () => {
+    const { storage } = await open()
+    counted(storage)
+    await nextRound()
+    expect([counted(storage), counted(storage)]).toEqual([0, 0])
+    await storage.close()
+    await nextRound()
+    expect(() => counted(storage)).toThrow(expect.objectContaining({ code: 'shutting_down' }))
+  })
+})
 
 describe('the last statement of a read', () => {
   test('needs no transaction where it is the first, and none may follow', async () => {
@@ -119,6 +188,29 @@ describe('opening', () => {
     const opening = open({ file })
     holder.exec('commit')
     expect(await (await opening).storage.position()).toBe(0)
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('what is made on the disk', () => {
+  const modes = (folder: string) =>
+    Object.fromEntries(
+      ['.', ...readdirSync(folder)].map((name) => [name, statSync(path.join(folder, name)).mode & 0o777]),
+    )
+  test("is its owner's alone, and a copy too", async () => {
+    const folder = path.join(path.dirname(newFile()), 'new', 'data')
+    const { storage } = await open({ file: path.join(folder, 'a.db') })
+    await storage.write(ample, (session) => session.run(insert, ['x']))
+    expect(modes(folder)).toEqual({ '.': 0o700, 'a.db': 0o600, 'a.db-wal': 0o600, 'a.db-shm': 0o600 })
+    await storage.backup(path.join(folder, 'copies', 'b.db'))
+    expect(modes(path.join(folder, 'copies'))).toEqual({ '.': 0o700, 'b.db': 0o600 })
+  })
+  test('leaves what is there as open as it is', async () => {
+    const file = newFile()
+    chmodSync(path.dirname(file), 0o755)
+    new DatabaseSync(file).exec('create table other (a)')
+    chmodSync(file, 0o644)
+    await open({ file })
+    expect(modes(path.dirname(file))).toMatchObject({ '.': 0o755, 'test.db': 0o644 })
   })
 })
 
@@ -224,9 +316,20 @@ describe('a statement that is judged by its plan', () => {
 
   test('is reported in development when it reads a whole table', async () => {
     const reports: unknown[] = []
-    const { storage } = await open({ mode: 'development', onScan: (report) => reports.push(report) })
+    const { storage, file } = await open({ mode: 'development', onScan: (report) => reports.push(report) })
+    const fill = (rows: number) =>
+      storage.write(ample, (session) => {
+        for (let row = 0; row < rows; row++) session.run(insert, ['x'])
+      })
+    await fill(1_000)
+    await storage.read(ample, (session) => session.all({ sql, reach: 'plan' }, ['x']))
+    expect(reports).toEqual([])
+    await fill(1)
+    // What is known of a table holds for a while: it is another storage that sees the row beyond.
+    await storage.close()
+    const { storage: grown } = await open({ file, mode: 'development', onScan: (report) => reports.push(report) })
     const statement = { sql, reach: 'plan' } as const
-    for (let n = 0; n < 2; n++) await storage.read(ample, (session) => session.all(statement, ['x']))
+    for (let n = 0; n < 2; n++) await grown.read(ample, (session) => session.all(statement, ['x']))
     expect(reports).toEqual([{ table: 'thing', sql, suggestion: "model('thing', …, { indexes: [['text']] })" }])
   })
 

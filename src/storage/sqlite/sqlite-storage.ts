@@ -17,7 +17,7 @@ import type { SqliteConnection } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { isBusy, translateError } from './sqlite-errors.ts'
 import { prepareFolder, syncFolder } from './sqlite-folder.ts'
-import { openConnection } from './sqlite-open.ts'
+import { closeAfter, openConnection } from './sqlite-open.ts'
 import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
 import { pruneLog } from './sqlite-prune.ts'
@@ -25,12 +25,17 @@ import { StatementReach } from './sqlite-reach.ts'
 import { SqliteReadPool } from './sqlite-read-pool.ts'
 import { SqliteReaderPool } from './sqlite-reader-pool.ts'
 import { RemoteLabels } from './sqlite-remote-labels.ts'
+import { keepCounts, StatementCounts } from './sqlite-statement-counts.ts'
 import { LogTail, readEnds } from './sqlite-tail.ts'
 import { Upkeep } from './sqlite-upkeep.ts'
 import { SqliteWriter } from './sqlite-write-turn.ts'
 
 /** Milliseconds for what the engine does for itself: reading the log, taking up what other programs wrote. */
 const ownDeadline = 30_000
+
+/** How often the counts of statements are written down, and how long that waits for its turn. Closing waits for it, too. */
+const countsMillis = 60_000
+const countsDeadline = 250
 
 /**
  * A database in one SQLite file, behind the port that every engine has.
@@ -55,12 +60,14 @@ class SqliteStorage implements Storage {
   #upkeep: Upkeep | undefined
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  readonly #counts = new StatementCounts()
+  #countsTimer: NodeJS.Timeout | undefined
   readonly #reach: StatementReach
   readonly #labels = new RemoteLabels()
 
   constructor(settings: SqliteSettings) {
     this.#settings = settings
-    this.#reach = new StatementReach(settings.onScan)
+    this.#reach = new StatementReach(settings.onScan, this.#counts)
   }
 
   open(): Promise<void> {
@@ -73,25 +80,40 @@ class SqliteStorage implements Storage {
     this.#connection = await this.#openWriter()
     const upkeep = this.#newUpkeep(this.#connection)
     this.#upkeep = upkeep
-    this.#writer = new SqliteWriter(this.#connection, { ...this.#settings, onCommit: () => upkeep.afterTurn() })
+    this.#writer = new SqliteWriter(this.#connection, {
+      ...this.#settings,
+      counts: this.#counts,
+      onCommit: () => {
+        this.#readers?.endRound()
+        upkeep.afterTurn()
+      },
+      onFatal: (error) => {
+        upkeep.abandon()
+        this.#settings.onFatal(error)
+      },
+    })
     this.#readers = new SqliteReadPool({
       connections: this.#settings.readers,
       maxWaiting: this.#settings.maxWaitingReads,
       open: (main) => this.#openReader(main),
       isBounded: (connection, statement) => this.#reach.isBounded(connection, statement),
+      move: (options, deadlineAt, work) => this.#move(options, deadlineAt, work),
     })
     this.#remote = new SqliteReaderPool({
       file: this.#settings.file,
       cacheKib: this.#settings.otherCacheKib,
       processes: this.#settings.readerProcesses,
       maxWaiting: this.#settings.maxWaitingReads,
+      counts: this.#counts,
     })
+    this.#countsTimer = setInterval(() => void this.#keepCounts(), countsMillis).unref()
     this.#closing = undefined
   }
 
   #newUpkeep({ db }: SqliteConnection): Upkeep {
     return new Upkeep(db, {
       ...this.#settings,
+      onFatal: (error) => this.#writer!.die(error),
       holdWrites: () => this.#writer!.hold(),
       oldestSnapshot: () => Math.min(this.#readers?.oldest ?? Infinity, this.#remote?.oldest ?? Infinity),
       endSnapshots: (olderThan) => {
@@ -115,7 +137,7 @@ class SqliteStorage implements Storage {
           syncFolder(path.dirname(file))
           return connection
         } catch (error) {
-          connection.close()
+          closeAfter(error, connection)
           throw error
         }
       } catch (error) {
@@ -137,6 +159,8 @@ class SqliteStorage implements Storage {
 
   async #close(): Promise<void> {
     await this.#opening?.catch(() => {})
+    clearInterval(this.#countsTimer)
+    await this.#keepCounts()
     const readers = this.#readers
     const remote = this.#remote
     // From here on nothing new is taken.
@@ -148,11 +172,22 @@ class SqliteStorage implements Storage {
     await Promise.race([drained, wait(this.#settings.closeMillis, undefined, late).catch(() => {})])
     readers?.close()
     remote?.close()
-    this.#connection?.close()
+    this.#upkeep?.finish()
+    // Closing commits nothing, but moves the WAL. Of a connection whose sync failed nothing more is asked.
+    if (!this.#writer?.isDead) this.#connection?.close()
     this.#connection = undefined
     this.#remote = undefined
     this.#writer = undefined
     this.#opening = undefined
+  }
+
+  /** They are for advice only: where they can't be written just now they are lost, and nobody waits for them. */
+  async #keepCounts(): Promise<void> {
+    const counts = this.#counts.take()
+    if (counts.length === 0 || !this.#writer || this.#writer.isDead) return
+    const { db } = this.#open()
+    const keep = () => keepCounts(db, counts, this.#settings.now())
+    await this.#writer.write({ deadline: countsDeadline }, keep, true).catch(() => {})
   }
 
   async compare(schema: Schema): Promise<SchemaChange[]> {
@@ -178,12 +213,15 @@ class SqliteStorage implements Storage {
     const { label, deadline } = options
     const deadlineAt = performance.now() + deadline
     if (!this.#readers || !this.#remote) throw new MonoblocError('shutting_down')
-    const remote = this.#remote
-    if (label !== undefined && this.#labels.has(label)) return remote.read(deadlineAt, work)
-    return this.#readers.read(deadlineAt, work, () => {
-      if (label !== undefined) this.#labels.add(label)
-      return remote.read(deadlineAt, work)
-    })
+    if (label !== undefined && this.#labels.has(label)) return this.#remote.read(deadlineAt, work)
+    return this.#readers.read(options, deadlineAt, work)
+  }
+
+  /** Starts a read over in a reader process, where reads like it begin from now on. */
+  #move<T>({ label }: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>): Promise<T> {
+    if (label !== undefined) this.#labels.add(label)
+    if (!this.#remote) throw new MonoblocError('shutting_down')
+    return this.#remote.read(deadlineAt, work)
   }
 
   write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {

@@ -9,6 +9,9 @@ const factMillis = 30_000
 /** Rows whose equals are counted. Rows of large groups are met more often, so that a lopsided column is found out. */
 const samples = 8
 
+/** Rows next to one another that are looked at, to see how rare some are: as many as the largest pages hold, and half. */
+const neighbours = 500
+
 /** How deep in from both ends of an index rows are taken, where rows have no numbers to jump to. */
 const deepest = 1_000
 
@@ -16,16 +19,25 @@ const deepest = 1_000
 export class TableFacts {
   readonly #facts = new Map<string, { value: number; until: number }>()
   readonly #random: () => number
+  readonly #most: number
+  readonly #supposed = new Map<string, readonly string[]>()
 
-  constructor(random: () => number = Math.random) {
+  /** @param most rows that are counted: beyond, their number is without bound */
+  constructor(random: () => number = Math.random, most = smallTable) {
     this.#random = random
+    this.#most = most
+  }
+
+  /** Takes an index for one that is there. */
+  suppose(index: string, columns: readonly string[]): void {
+    this.#supposed.set(index, columns.map(quoted))
   }
 
   /** The number of rows where the table is small, else without bound. A full-text index is as large as its table. */
   size(db: DatabaseSync, name: string): number {
     const prefix = `${ownPrefix}search_`
     const table = name.startsWith(prefix) ? name.slice(prefix.length) : name
-    return this.#known(`size ${table}`, () => countUpTo(db, `select 1 from ${quoted(table)}`, []))
+    return this.#known(`size ${table}`, () => this.#countUpTo(db, `select 1 from ${quoted(table)}`, []))
   }
 
   /** How many columns the key has. */
@@ -39,11 +51,25 @@ export class TableFacts {
   /** Rows that share their values in the first columns of an index (or of the key): the most that a sample found. */
   equals(db: DatabaseSync, table: string, index: string | undefined, count: number): number {
     return this.#known(`equals ${table} ${index} ${count}`, () => {
-      const columns = columnsOf(db, table, index).slice(0, count)
+      const columns = (this.#supposed.get(index ?? '') ?? columnsOf(db, table, index)).slice(0, count)
       if (columns.length < count) return Infinity
       const matching = `select 1 from ${quoted(table)} where ${columns.map((column) => `${column} is ?`).join(' and ')}`
-      const found = this.#samples(db, table, columns).map((values) => countUpTo(db, matching, values))
+      const found = this.#samples(db, table, columns).map((values) => this.#countUpTo(db, matching, values))
       return Math.max(1, ...found)
+    })
+  }
+
+  /** Rows looked at for each whose column is null, where they are rarest: the most that a sample found. */
+  rowsPerNull(db: DatabaseSync, table: string, column: string): number {
+    return this.#known(`null ${table} ${column}`, () => {
+      const rows = db.prepare(
+        `select count(*) as n, sum(${quoted(column)} is null) as nulls
+         from (select ${quoted(column)} from ${quoted(table)} where rowid >= ? order by rowid limit ${neighbours})`,
+      )
+      const found = [0, ...this.#places(db, table)].map(
+        (from) => rows.get(from) as unknown as { n: number; nulls: number },
+      )
+      return Math.max(1, ...found.map(({ n, nulls }) => (n < neighbours / 2 ? 1 : n / nulls)))
     })
   }
 
@@ -64,11 +90,8 @@ export class TableFacts {
       .get(table)
     const rows: unknown[] = []
     if (hasRowid) {
-      const { least, most } = db
-        .prepare(`select min(rowid) as least, max(rowid) as most from ${quoted(table)}`)
-        .get() as unknown as Ends
       const near = db.prepare(`select ${list} from ${quoted(table)} where rowid >= ? limit 1`)
-      for (let n = 0; n < samples; n++) rows.push(near.get(Math.floor(least + this.#random() * (most - least))))
+      for (const place of this.#places(db, table)) rows.push(near.get(place))
     } else {
       for (let n = 0; n < samples; n++) {
         const direction = n % 2 ? ' desc' : ''
@@ -78,6 +101,20 @@ export class TableFacts {
       }
     }
     return rows.filter((row) => row !== undefined).map((row) => Object.values(row as object))
+  }
+
+  #countUpTo(db: DatabaseSync, rows: string, values: readonly unknown[]): number {
+    const found = db.prepare(`select count(*) as n from (${rows} limit ${this.#most + 1})`).get(...(values as never[]))!
+      .n as number
+    return found > this.#most ? Infinity : found
+  }
+
+  /** Row numbers from all over a table. */
+  #places(db: DatabaseSync, table: string): number[] {
+    const { least, most } = db
+      .prepare(`select min(rowid) as least, max(rowid) as most from ${quoted(table)}`)
+      .get() as unknown as Ends
+    return Array.from({ length: samples }, () => Math.floor(least + this.#random() * (most - least)))
   }
 
   #known(name: string, find: () => number): number {
@@ -108,10 +145,4 @@ function columnsOf(db: DatabaseSync, table: string, index: string | undefined): 
   // An expression has no name.
   const end = rows.findIndex((row) => row.name === null)
   return rows.slice(0, end < 0 ? rows.length : end).map((row) => quoted(row.name as string))
-}
-
-function countUpTo(db: DatabaseSync, rows: string, values: readonly unknown[]): number {
-  const found = db.prepare(`select count(*) as n from (${rows} limit ${smallTable + 1})`).get(...(values as never[]))!
-    .n as number
-  return found > smallTable ? Infinity : found
 }

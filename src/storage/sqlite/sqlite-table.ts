@@ -110,7 +110,7 @@ export function typeCheck(table: TableSpec, column: ColumnSpec): Check | undefin
   const name = quoted(column.name)
   const expression = typeExpression(name, column.type)
   if (expression === undefined) return undefined
-  return { name: checkName(table.name, [column.name], typeConstraint), fields: [column.name], expression }
+  return { name: checkName(table.name, [column.name], typeConstraint(column.type)), fields: [column.name], expression }
 }
 
 function typeExpression(name: string, type: ColumnType): string | undefined {

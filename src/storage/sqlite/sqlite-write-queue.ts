@@ -1,5 +1,6 @@
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, WriteOptions } from '../storage.ts'
+import type { StatementCounts } from './sqlite-statement-counts.ts'
 import type { SqliteWriteSession } from './sqlite-write-session.ts'
 
 export type WriteWork = (session: SqliteWriteSession) => MaybePromise<unknown>
@@ -28,12 +29,14 @@ export interface WriterOptions {
   maxMembers: number
   maxMillis: number
   busyRetryMillis: number
-  /** A commit failed and the process must end. */
+  /** A commit or a sync failed and the process must end. */
   onFatal: (error: unknown) => void
   /** After each turn, when its members have been answered. */
   onCommit: () => void
   /** For the fault campaign, which must see this fail. */
   acknowledgeEarly: boolean
+  /** Is told of each statement whose plan matters. */
+  counts?: StatementCounts
 }
 
 /** Writes in the order in which they came. Removing the first costs the same however many wait. */

@@ -1,7 +1,10 @@
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import type { TableSpec } from '../../schema/index.ts'
 import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
+import { emptyTable } from './sqlite-empty.ts'
 import { translateError } from './sqlite-errors.ts'
+import type { StatementCounts } from './sqlite-statement-counts.ts'
 
 /**
  * Rows of one answer where nothing else bounds them: raw SQL, and in a write, which runs where nothing can stop it,
@@ -23,13 +26,16 @@ export class SqliteWriteSession implements Session {
   lost: unknown
   readonly #connection: SqliteConnection
   readonly #deadlineAt: number
+  readonly #counts: StatementCounts | undefined
   /** Savepoints that are open. */
   #depth = 0
   #ended: ErrorCode | undefined
 
-  constructor(connection: SqliteConnection, deadlineAt: number) {
+  /** @param counts is told of each statement whose plan matters */
+  constructor(connection: SqliteConnection, deadlineAt: number, counts?: StatementCounts) {
     this.#connection = connection
     this.#deadlineAt = deadlineAt
+    this.#counts = counts
   }
 
   end(why: ErrorCode): void {
@@ -37,7 +43,7 @@ export class SqliteWriteSession implements Session {
   }
 
   all(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
-    this.#check()
+    this.#asked(statement)
     try {
       if (statement.reach === 'bounded') return this.#connection.all(statement, values)
       return this.#connection.allUpTo(statement, values, maxRows)
@@ -47,7 +53,7 @@ export class SqliteWriteSession implements Session {
   }
 
   first(statement: Statement, values: readonly SqlValue[]): SqlRow | undefined {
-    this.#check()
+    this.#asked(statement)
     try {
       return this.#connection.first(statement, values)
     } catch (error) {
@@ -56,16 +62,20 @@ export class SqliteWriteSession implements Session {
   }
 
   value(statement: Statement, values: readonly SqlValue[]): SqlValue | undefined {
-    this.#check()
+    return this.cells(statement, values)?.[0]
+  }
+
+  cells(statement: Statement, values: readonly SqlValue[]): SqlValue[] | undefined {
+    this.#asked(statement)
     try {
-      return this.#connection.value(statement, values)
+      return this.#connection.cells(statement, values)
     } catch (error) {
       throw this.#failed(error)
     }
   }
 
   run(statement: Statement, values: readonly SqlValue[]): number {
-    this.#check()
+    this.#asked(statement)
     try {
       return this.#connection.run(statement, values)
     } catch (error) {
@@ -98,6 +108,15 @@ export class SqliteWriteSession implements Session {
     }
   }
 
+  empty(table: TableSpec): number {
+    this.#check()
+    try {
+      return emptyTable(this.#connection.db, table)
+    } catch (error) {
+      throw this.#failed(translateError(error, this.#connection.db))
+    }
+  }
+
   /** Why the work may not commit, whatever it returned. */
   refusal(): unknown {
     if (this.lost !== undefined) return this.lost
@@ -120,6 +139,11 @@ export class SqliteWriteSession implements Session {
 
   #isUsable(): boolean {
     return this.#ended === undefined && this.lost === undefined
+  }
+
+  #asked(statement: Statement): void {
+    this.#check()
+    if (statement.reach === 'plan' && this.#counts) this.#counts.of(statement).runs++
   }
 
   #check(): void {

@@ -19,7 +19,8 @@ import { SqliteWriteSession } from './sqlite-write-session.ts'
  *   something other than its session, and is refused.
  * - held: the WAL is about to begin anew, and turns wait for a moment.
  * - refused: someone outside holds the lock. A timer tries again, until each member's deadline.
- * - dead: COMMIT met an I/O error. What is on disk is unknown; nobody is answered any more, and the process must end.
+ * - dead: COMMIT met an I/O error, or any sync of this connection failed. What is on disk is unknown; COMMIT is never
+ *   tried again, nobody is answered any more, and the process must end.
  *
  * All of it is in one file, because every way into and out of a turn is a transition of this one machine.
  *
@@ -50,7 +51,7 @@ export class SqliteWriter {
     return new Promise((resolve, reject) => {
       if (this.#closing) throw new MonoblocError('shutting_down')
       if (this.#state === 'dead')
-        throw new MonoblocError('database_error', { detail: 'A commit failed: nothing can be written any more.' })
+        throw new MonoblocError('database_error', { detail: 'The disk failed: nothing can be written any more.' })
       const deadlineAt = performance.now() + options.deadline
       this.#queue.push({
         options,
@@ -76,6 +77,17 @@ export class SqliteWriter {
     }
   }
 
+  get isDead(): boolean {
+    return this.#state === 'dead'
+  }
+
+  /** A sync failed on this connection, between the turns. */
+  die(error: unknown): void {
+    this.#state = 'dead'
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+    this.#options.onFatal(translateError(error))
+  }
+
   /** Refuses new writes and resolves when those under way have ended. */
   async close(): Promise<void> {
     this.#closing = true
@@ -93,6 +105,7 @@ export class SqliteWriter {
   }
 
   #begin = (): void => {
+    if (this.#state === 'dead') return
     if (this.#queue.length === 0) {
       this.#rest()
       return
@@ -151,7 +164,7 @@ export class SqliteWriter {
 
   /** True when the work has ended already. */
   #start(member: WriteMember): boolean {
-    const session = new SqliteWriteSession(this.#connection, member.deadlineAt)
+    const session = new SqliteWriteSession(this.#connection, member.deadlineAt, this.#options.counts)
     member.session = session
     this.#current = member
     let result: unknown
@@ -184,14 +197,12 @@ export class SqliteWriter {
     const refusal = failed ? session.lost : session.refusal()
     session.end('transaction_ended')
     this.#current = undefined
-    if (isFailedSync(outcome)) {
-      this.#die(outcome)
-      return
-    }
+    // The work may have caught it, and gone on to something else.
+    if (this.#diesOf(session.lost) || this.#diesOf(outcome)) return
     member.failed = failed || refusal !== undefined
     member.outcome = refusal ?? outcome
     if (!member.failed) this.#release(member, session)
-    if (member.failed) this.#undo(member)
+    if (member.failed && !this.isDead) this.#undo(member)
   }
 
   #release(member: WriteMember, session: SqliteWriteSession): void {
@@ -202,6 +213,7 @@ export class SqliteWriter {
     } catch (error) {
       member.failed = true
       member.outcome = error
+      this.#diesOf(error)
     }
   }
 
@@ -210,8 +222,8 @@ export class SqliteWriter {
       this.#connection.db.exec('rollback to member; release member')
       this.#rows.begin()
       this.#done.push(member)
-    } catch {
-      this.#again(member)
+    } catch (error) {
+      if (!this.#diesOf(error)) this.#again(member)
     }
   }
 
@@ -237,6 +249,7 @@ export class SqliteWriter {
   }
 
   #commitNow(): void {
+    if (this.#state === 'dead') return
     try {
       this.#connection.db.exec('commit')
     } catch (error) {
@@ -260,7 +273,7 @@ export class SqliteWriter {
   /** An I/O error here leaves unknown what is on disk; anything else (a full disk, a deferred constraint) left nothing. */
   #notCommitted(error: unknown): void {
     if (isIoError(error)) {
-      this.#die(error)
+      this.die(error)
       return
     }
     if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
@@ -278,6 +291,7 @@ export class SqliteWriter {
   }
 
   #notBegun(error: unknown): void {
+    if (this.#diesOf(error)) return
     if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
     if (isBusy(error)) {
       this.#state = 'refused'
@@ -290,14 +304,16 @@ export class SqliteWriter {
   }
 
   #retry = (): void => {
+    if (this.#state === 'dead') return
     const now = performance.now()
     for (const member of this.#queue.remove((waiting) => waiting.deadlineAt <= now)) member.reject(notBegun())
     this.#schedule()
   }
 
-  #die(error: unknown): void {
-    this.#state = 'dead'
-    this.#options.onFatal(translateError(error))
+  #diesOf(error: unknown): boolean {
+    const failed = isFailedSync(error)
+    if (failed) this.die(error)
+    return failed
   }
 
   #continue(): void {

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Schema } from '../../schema/index.ts'
+import type { AppliedMigration, ApplyOptions, Migrator } from '../migrations/migration.ts'
+import type { MigrationFile } from '../migrations/migration-file.ts'
+import { translateError } from './sqlite-errors.ts'
+import { readHistory } from './sqlite-migration-history.ts'
+import { migratedPosition, reading, removeDatabase } from './sqlite-migration-reading.ts'
+
+export interface SqliteMigratorOptions {
+  file: string
+  /** The time of the history and the log. Default: `Date`. */
+  clock?: { now(): number }
+}
+
+/**
+ * Changes of the schema of a SQLite file. No connection is kept: other processes may use the file meanwhile, and wait
+ * while a migration runs.
+ */
+export function createSqliteMigrator(options: SqliteMigratorOptions): Migrator {
+  return new SqliteMigrator(options)
+}
+
+class SqliteMigrator implements Migrator {
+  readonly #options: SqliteMigratorOptions
+  readonly #file: string
+
+  constructor(options: SqliteMigratorOptions) {
+    this.#options = options
+    this.#file = path.resolve(options.file)
+  }
+
+  async history(): Promise<AppliedMigration[]> {
+    return reading(this.#file, [], readHistory)
+  }
+
+  async migratedTo(): Promise<number> {
+    return reading(this.#file, 0, migratedPosition)
+  }
+
+  async plan(files: readonly MigrationFile[], schema: Schema) {
+    return (await this.#work()).plan(files, schema)
+  }
+
+  async status(files: readonly MigrationFile[], schema: Schema) {
+    return (await this.#work()).status(files, schema)
+  }
+
+  async apply(options: ApplyOptions) {
+    return (await this.#work()).apply(options)
+  }
+
+  async follow(schema: Schema) {
+    return (await this.#work()).follow(schema)
+  }
+
+  async remove(): Promise<void> {
+    if (!existsSync(this.#file)) return
+    const db = new DatabaseSync(this.#file, { timeout: 0 })
+    try {
+      // Granted only to a connection that is alone. The files go while it is held: nobody can have opened them.
+      db.exec('pragma locking_mode = exclusive; begin exclusive')
+      removeDatabase(this.#file)
+    } catch (error) {
+      throw translateError(error)
+    } finally {
+      db.close()
+    }
+    removeDatabase(this.#file)
+  }
+
+  async #work() {
+    const { SqliteMigrationWork } = await import('./sqlite-migration-work.ts')
+    return new SqliteMigrationWork(this.#options)
+  }
+}

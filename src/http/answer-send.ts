@@ -1,9 +1,14 @@
 import type { ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { MonoblocError } from '../errors.ts'
+import type { MonoblocError } from '../errors.ts'
 import { type Answer, type AnswerBody, onlyJson } from './answer.ts'
-import { isOtherThanAsked, isUnchanged } from './conditional.ts'
+import { discardBody, SizedBody } from './answer-body.ts'
+import { selectRepresentation } from './answer-conditional.ts'
+import { encodedStream, isStreamed, sayEncoded } from './answer-encoded.ts'
+import { fieldOf } from './answer-fields.ts'
+import { chooseEncoding } from './compression.ts'
+import type { Encoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
 import { jsonType, problemType } from './media-type.ts'
 import { asMonoblocError, errorFields, type Problem, problemOf } from './problem.ts'
@@ -17,8 +22,13 @@ export function sendAnswer(exchange: Exchange, answer: Answer): void {
     const fields = answer.replayed ? [...headers, 'idempotency-replayed', 'true'] : headers.slice()
     write(exchange, status, fields, body)
   } else if (typeof body === 'string' && (headers === onlyJson || saysNothingOfCaching(headers)) && isPlain(exchange)) {
-    sendPlain(exchange, headers, body, answer.tag ?? app.tags.tagOf(request.url!, body))
-  } else sendConditional(exchange, answer)
+    sendPlain(exchange, answer, body, answer.tag ?? app.tags.tagOf(request.url!, body))
+  } else sendSelected(exchange, answer)
+}
+
+function sendSelected(exchange: Exchange, answer: Answer): void {
+  const { status, fields, body } = selectRepresentation(exchange, answer)
+  write(exchange, status, fields, body)
 }
 
 function saysNothingOfCaching(headers: readonly string[]): boolean {
@@ -29,30 +39,44 @@ function saysNothingOfCaching(headers: readonly string[]): boolean {
 function isPlain({ app, request, trace }: Exchange): boolean {
   const { headers } = request
   return (
-    headers['if-none-match'] === undefined && headers['if-match'] === undefined && trace === undefined && !app.draining
+    headers['if-none-match'] === undefined &&
+    headers['if-match'] === undefined &&
+    headers['if-modified-since'] === undefined &&
+    headers['if-unmodified-since'] === undefined &&
+    trace === undefined &&
+    app.plain
   )
 }
 
 /**
- * What `sendConditional` would do for most GETs, with its header in one list that need not grow: half a microsecond
+ * What `sendSelected` would do for most GETs, with its header in one list that need not grow: half a microsecond
  * less, where a whole read takes some ten.
  */
-function sendPlain(exchange: Exchange, headers: readonly string[], body: string, tag: string): void {
-  const { app, response } = exchange
+function sendPlain(exchange: Exchange, answer: Answer, body: string, tag: string): void {
+  const { app, request, response } = exchange
+  const { headers } = answer
   const bytes = Buffer.byteLength(body)
-  response.writeHead(200, [
-    ...headers,
+  const large = bytes >= app.compressFrom
+  if (large && request.headers['accept-encoding'] !== undefined) {
+    sendSelected(exchange, answer)
+    return
+  }
+  const usual = headers === onlyJson
+  const fields = [
+    ...(usual ? app.usualFields : headers),
     'etag',
     `"${tag}"`,
-    'cache-control',
-    app.cacheControl,
-    'x-content-type-options',
-    'nosniff',
     'x-request-id',
     exchange.id,
     'content-length',
     String(bytes),
-  ])
+  ]
+  if (!usual) {
+    fields.push('cache-control', app.cacheControl)
+    app.fields.addTo(fields)
+  }
+  if (large) fields.push('vary', 'Accept-Encoding')
+  response.writeHead(200, fields)
   end(response, body, bytes)
   note(exchange, 200, bytes, undefined)
 }
@@ -62,29 +86,22 @@ function end(response: ServerResponse, body: string, bytes: number): void {
   response.end(body, bytes === body.length ? 'latin1' : 'utf8')
 }
 
-function sendConditional(exchange: Exchange, { headers, body, tag: given }: Answer): void {
-  const { app, request } = exchange
-  const fields = headers.slice()
-  let tag = given
-  const own = fields.indexOf('etag')
-  if (own >= 0) tag = fields[own + 1]!.replace(/^(?:W\/)?"(.*)"$/, '$1')
-  else if (body !== null && !(body instanceof Readable)) tag ??= app.tags.tagOf(request.url!, body)
-  if (tag !== null && own < 0) fields.push('etag', `"${tag}"`)
-  if (!fields.includes('cache-control')) fields.push('cache-control', app.cacheControl)
-  if (tag !== null && isUnchanged(request.headers, tag)) {
-    if (body instanceof Readable) body.destroy()
-    write(exchange, 304, withoutContentType(fields), null)
-    return
+/** Sends an error as problem details, or as the app's own form of it. Never throws: nobody is left to catch it. */
+export function sendProblem(exchange: Exchange, thrown: unknown): void {
+  try {
+    writeProblem(exchange, thrown)
+  } catch (cause) {
+    exchange.app.log.error('An error could not be sent', { request: exchange.id, error: cause })
+    const { response } = exchange
+    if (response.headersSent) response.destroy()
+    else response.writeHead(500, ['x-request-id', exchange.id, 'content-length', '0']).end()
   }
-  if (isOtherThanAsked(request.headers, tag)) throw new MonoblocError('precondition_failed')
-  write(exchange, 200, fields, body)
 }
 
-/** Sends an error as problem details, or as the app's own form of it. */
-export function sendProblem(exchange: Exchange, thrown: unknown): void {
+function writeProblem(exchange: Exchange, thrown: unknown): void {
   const { app } = exchange
   const error = asMonoblocError(thrown)
-  const problem = problemOf(error, exchange.id, app.expose)
+  const problem = problemOf(error, exchange.id, app.expose, exchange.route?.bodySchema !== undefined)
   const fields = errorFields(error)
   const mapped = mappedForm(exchange, problem, thrown)
   const status = mapped?.status ?? problem.status
@@ -103,51 +120,85 @@ function mappedForm(exchange: Exchange, problem: Problem, thrown: unknown) {
 }
 
 function write(exchange: Exchange, status: number, fields: string[], body: AnswerBody, error?: MonoblocError): void {
-  const { app, request, response, trace } = exchange
-  fields.push('x-content-type-options', 'nosniff', 'x-request-id', exchange.id)
+  const { app, trace } = exchange
+  if (isStreamed(body)) app.streams.add(exchange, body)
+  app.fields.addTo(fields)
+  fields.push('x-request-id', exchange.id)
+  app.cors?.addTo(fields, exchange)
   if (trace) fields.push('traceparent', trace.traceparent)
   if (app.draining) fields.push('connection', 'close')
-  let bytes: number | null = 0
-  if (body instanceof Readable) {
-    bytes = null
-    response.writeHead(status, fields)
-    if (request.method === 'HEAD') {
-      body.destroy()
-      response.end()
-    } else
-      pipeline(body, response).catch((cause) =>
-        app.log.warn('A streamed answer broke off', { request: exchange.id, error: cause }),
-      )
-  } else {
-    if (body !== null) {
-      bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
-      fields.push('content-length', String(bytes))
-    }
-    response.writeHead(status, fields)
-    if (typeof body === 'string') end(response, body, bytes)
-    else response.end(body ?? undefined)
+  const encoding = body === null ? undefined : chooseEncoding(exchange, status, fields, body)
+  if (encoding) writeEncoded(exchange, status, fields, body!, encoding)
+  else if (isStreamed(body)) writeStream(exchange, status, fields, body)
+  else {
+    const bytes = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+    if (body !== null) fields.push('content-length', String(bytes))
+    exchange.writeHead(status, fields)
+    if (typeof body === 'string') end(exchange.response, body, bytes)
+    else exchange.response.end(body ?? undefined)
+    note(exchange, status, bytes, error)
   }
-  note(exchange, status, bytes, error)
 }
 
-function note(exchange: Exchange, status: number, bytes: number | null, error: MonoblocError | undefined): void {
-  const { app, request, route } = exchange
-  const path = route?.path ?? null
-  if (error && error.status >= 500 && app.diagnostics.on(requestFailed)) {
-    app.diagnostics.emit(requestFailed, {
-      request: exchange.id,
-      method: request.method!,
-      route: path,
-      code: error.code,
-      error,
-    })
+function writeStream(exchange: Exchange, status: number, fields: string[], body: Readable | SizedBody): void {
+  const sized = body instanceof SizedBody
+  if (sized) fields.push('content-length', String(body.size))
+  const length = fieldOf(fields, 'content-length')
+  exchange.writeHead(status, fields)
+  if (exchange.request.method === 'HEAD' || length === '0') {
+    discardBody(body)
+    exchange.response.end()
+  } else pump(exchange, [sized ? body.read(0, body.size - 1) : body])
+  note(exchange, status, length === undefined ? null : Number(length), undefined)
+}
+
+function writeEncoded(
+  exchange: Exchange,
+  status: number,
+  fields: string[],
+  body: Exclude<AnswerBody, null>,
+  encoding: Encoding,
+): void {
+  const { request, response, app } = exchange
+  sayEncoded(fields, encoding)
+  if (request.method === 'HEAD' || isStreamed(body)) {
+    exchange.writeHead(status, fields)
+    if (request.method === 'HEAD') {
+      discardBody(body)
+      response.end()
+    } else pump(exchange, encodedStream(body as Readable | SizedBody, encoding))
+    note(exchange, status, null, undefined)
+    return
   }
+  app.encoder.encode(request.url!, body, encoding, (failure, bytes) => {
+    if (failure) {
+      exchange.fail(failure)
+      return
+    }
+    fields.push('content-length', String(bytes.byteLength))
+    exchange.writeHead(status, fields)
+    response.end(bytes)
+    note(exchange, status, bytes.byteLength, undefined)
+  })
+}
+
+function pump({ app, id, response }: Exchange, streams: readonly (Readable | NodeJS.ReadWriteStream)[]): void {
+  pipeline([...streams, response] as never).catch((cause) => {
+    // That a client has gone is no fault of anybody's.
+    if (cause.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+      app.log.warn('A streamed answer broke off', { request: id, error: cause })
+  })
+}
+
+export function note(exchange: Exchange, status: number, bytes: number | null, error: MonoblocError | undefined): void {
+  const { app, request, route } = exchange
+  if (error) noteFailure(exchange, error)
   if (!app.diagnostics.on(requestDone)) return
   app.diagnostics.emit(requestDone, {
     request: exchange.id,
     method: request.method!,
-    route: path,
-    url: request.url!,
+    route: route?.path ?? null,
+    url: exchange.target,
     status,
     duration: Math.round((performance.now() - exchange.startedAt) * 1000) / 1000,
     bytes: request.method === 'HEAD' ? 0 : bytes,
@@ -157,9 +208,14 @@ function note(exchange: Exchange, status: number, bytes: number | null, error: M
   })
 }
 
-// A 304 has no content to describe (RFC 9110, 15.4.5).
-function withoutContentType(fields: string[]): string[] {
-  const at = fields.indexOf('content-type')
-  if (at >= 0) fields.splice(at, 2)
-  return fields
+export function noteFailure({ app, id, request, route }: Exchange, error: MonoblocError): void {
+  if (error.status < 500 || !app.diagnostics.on(requestFailed)) return
+  const { method } = request
+  app.diagnostics.emit(requestFailed, {
+    request: id,
+    method: method!,
+    route: route?.path ?? null,
+    code: error.code,
+    error,
+  })
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { SizedBody } from './answer-body.ts'
 
 /**
  * A body that is JSON already, such as one that SQL built: sent as it is, neither checked nor changed. Whoever makes one
@@ -16,7 +17,7 @@ export class JsonText {
 }
 
 /** What leaves as a body. Text leaves as UTF-8. */
-export type AnswerBody = string | Uint8Array | Readable | null
+export type AnswerBody = string | Uint8Array | Readable | SizedBody | null
 
 /** A finished answer: serialised inside the unit of work, so that an answer that can't be sent undoes what it tells of. */
 export interface Answer {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkPrecondition, contentTag, isUnchanged, namesTag } from './conditional.ts'
+import { checkPrecondition, contentTag, namesTag, tagNamed, tagOfEncoded } from './conditional.ts'
 
 describe('a list of entity tags', () => {
   test.each([
@@ -26,9 +26,14 @@ test('a tag tells contents apart', () => {
   expect(contentTag('a')).not.toBe(contentTag('b'))
 })
 
-test('without If-None-Match nothing is unchanged', () => {
-  expect(isUnchanged({}, 'a')).toBe(false)
-  expect(isUnchanged({ 'if-none-match': 'W/"a"' }, 'a')).toBe(true)
+test('the tag of an encoded representation is another one, and names the content all the same', () => {
+  for (const encoding of ['br', 'gzip', 'zstd']) {
+    const tag = tagOfEncoded('a', encoding)
+    expect(tag).not.toBe('a')
+    expect(tagNamed(`"b", "${tag}"`, 'a', false)).toBe(tag)
+  }
+  expect(tagNamed('"a--other"', 'a', false)).toBeUndefined()
+  expect(tagNamed('"a-br"', 'a', false)).toBeUndefined()
 })
 
 describe('a precondition', () => {

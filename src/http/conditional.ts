@@ -7,20 +7,31 @@ export function contentTag(body: string | Uint8Array): string {
   return hash('sha256', body, 'base64url').slice(0, 22)
 }
 
-/** Whether a list of entity tags (RFC 9110, 8.8.3) names this one. `*` names any. Weak tags count as `weak` says. */
-export function namesTag(list: string, tag: string, weak: boolean): boolean {
-  if (list === `"${tag}"`) return true
-  if (list.trim() === '*') return true
-  for (const [, prefix, opaque] of list.matchAll(/(W\/)?"([^"]*)"/g)) {
-    if (opaque === tag && (weak || prefix === undefined)) return true
-  }
-  return false
+// An encoded representation is another one, and has a strong tag of its own (RFC 9110, 8.8.3.3): that of the content,
+// and how it is encoded. Two hyphens, so that no tag which an app makes by itself is taken for one.
+const encodedTag = /--(?:br|gzip|zstd)$/
+
+/** The entity tag of the same content, encoded. */
+export function tagOfEncoded(tag: string, encoding: string): string {
+  return `${tag}--${encoding}`
 }
 
-/** Whether what the client has is what it would get: 304 for GET and HEAD (RFC 9110, 13.1.2). */
-export function isUnchanged(headers: IncomingHttpHeaders, tag: string): boolean {
-  const known = headers['if-none-match']
-  return known !== undefined && namesTag(known, tag, true)
+/**
+ * The tag in a list of entity tags (RFC 9110, 8.8.3) that names this content, as it came or encoded; `*` names any.
+ * Weak tags count as `weak` says.
+ */
+export function tagNamed(list: string, tag: string, weak: boolean): string | undefined {
+  if (list === `"${tag}"` || list.trim() === '*') return tag
+  for (const [, prefix, opaque] of list.matchAll(/(W\/)?"([^"]*)"/g)) {
+    if (prefix !== undefined && !weak) continue
+    if (opaque === tag || opaque!.replace(encodedTag, '') === tag) return opaque
+  }
+  return undefined
+}
+
+/** Whether a list of entity tags names this one. */
+export function namesTag(list: string, tag: string, weak: boolean): boolean {
+  return tagNamed(list, tag, weak) !== undefined
 }
 
 /** Whether the client asked for a state that this is not (RFC 9110, 13.1.1). */

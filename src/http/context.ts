@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from '../observe/index.ts'
-import type { Reply, RequestFacts } from './endpoint-types.ts'
+import type { NodeRequest, Reply, RequestFacts } from './endpoint-types.ts'
 import type { Exchange } from './exchange.ts'
 import { ReplyState } from './reply.ts'
 
@@ -32,6 +32,10 @@ export class HandlerContext {
     return this.#exchange.request.headers
   }
 
+  get req(): NodeRequest {
+    return this.#exchange.request
+  }
+
   get request(): RequestFacts {
     return this.#exchange.facts
   }
@@ -42,6 +46,12 @@ export class HandlerContext {
 
   get signal(): AbortSignal {
     return this.#exchange.signal
+  }
+
+  get lastEventId(): string | null {
+    const given = this.headers['last-event-id']
+    // Browsers send the UTF-8 that they were sent; Node reads header fields byte by byte.
+    return typeof given === 'string' ? Buffer.from(given, 'latin1').toString() : null
   }
 
   get reply(): Reply {

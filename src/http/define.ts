@@ -1,7 +1,10 @@
 import { Definition, type PolicyRules } from '../access/index.ts'
 import type { Db, ModelHooks } from '../commit/index.ts'
+import { checkOptions, MonoblocError } from '../errors.ts'
 import type { AnyModel, Models, Row } from '../schema/index.ts'
 import { createEndpoint, type EndpointFunction } from './endpoint.ts'
+import type { Context } from './endpoint-types.ts'
+import { type Group, type GroupOptions, group } from './group.ts'
 import { createResource, type Resource, type ResourceOptions } from './resource.ts'
 
 /** What handlers are given beside the request. */
@@ -23,9 +26,14 @@ export interface Defined<Ms extends Models, U> {
   /** What runs before and after each write of a model. */
   hook<M extends Ms[keyof Ms]>(model: M, hooks: ModelHooks<Ms, M, U>): void
   endpoint: EndpointFunction<HandlerTools<Ms, U>, UserRow<U>>
+  /** Routes that share a path, middleware, hooks and manners. */
+  group(options: GroupOptions<GroupContext<Ms, U>>): Group
   /** Serves a model over HTTP, as far as its policy grants: list, read, create, replace, patch, delete. */
-  resource<M extends Ms[keyof Ms]>(model: M, options: ResourceOptions<Ms, M>): Resource
+  resource<M extends Ms[keyof Ms], C extends object = object>(model: M, options: ResourceOptions<Ms, M, C>): Resource
 }
+
+/** What hooks of a group are given: any of its routes. */
+type GroupContext<Ms, U> = Context<HandlerTools<Ms, U>, UserRow<U> | null, unknown, unknown, unknown>
 
 /** Null in an app without a user model, where nobody is ever identified. */
 type UserRow<U> = [U] extends [never] ? null : Row<U>
@@ -40,11 +48,15 @@ export function define<const Ms extends Models, U extends AnyModel = never>(opti
   models: Ms
   user?: U
 }): Defined<Ms, U> {
+  checkOptions('define()', options, { models: true, user: true })
+  if (typeof options.models !== 'object' || options.models === null)
+    throw new MonoblocError('definition_invalid', { detail: 'define(): models is an object of models.' })
   const definition = new Definition(options.models, options.user)
   const typed = createEndpoint<HandlerTools<Ms, U>, UserRow<U>>()
   return {
     policy: (model, rules) => definition.policy(model, rules),
     hook: (model, hooks) => definition.hook(model, hooks),
+    group,
     resource: (model, options) => createResource(definition, model, options),
     endpoint: ((route: never, endpoint: never) => ({ ...typed(route, endpoint), definition })) as never,
   }

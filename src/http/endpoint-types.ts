@@ -1,8 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Logger } from '../observe/index.ts'
 import type { AnyModel, InferInput, InferOutput, Row, StandardSchemaV1 } from '../schema/index.ts'
 import type { JsonText } from './answer.ts'
+import type { RouteCors } from './cors.ts'
+import type { Hooks } from './hooks.ts'
 import type { MaybePromise } from './host.ts'
+import type { ServerEvent, StreamReturns } from './returns-stream.ts'
+import type { Changes } from './version-types.ts'
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY'
 
@@ -19,8 +23,13 @@ type NamesIn<Path extends string> = Path extends `${string}/:${infer Name}/${inf
 export type PathParams<Route extends string> =
   string extends PathOf<Route> ? Record<string, string> : { [Name in NamesIn<PathOf<Route>>]: string }
 
-/** What one status can answer with: a row of a model, a value of a schema, a list of either, or nothing. */
-export type Returned = AnyModel | StandardSchemaV1 | readonly [AnyModel | StandardSchemaV1] | null
+/** What one status can answer with: a row of a model, a value of a schema, a list or stream of either, or nothing. */
+export type Returned =
+  | AnyModel
+  | StandardSchemaV1
+  | readonly [AnyModel | StandardSchemaV1]
+  | StreamReturns<'events' | 'lines', AnyModel | StandardSchemaV1>
+  | null
 
 /** What an endpoint answers with: one body (its status is 200, or 204 for null), or one per status. */
 export type Returns = Returned | { readonly [status: number]: Returned }
@@ -40,13 +49,15 @@ export type Sendable<T> = T extends string
 
 type ValueOfReturned<R> = R extends null
   ? null | undefined | void
-  : R extends readonly [infer Item]
-    ? readonly ValueOfReturned<Item>[] | JsonText
-    : R extends StandardSchemaV1
-      ? Sendable<InferInput<R>> | JsonText
-      : R extends AnyModel
-        ? Row<R> | JsonText
-        : unknown
+  : R extends StreamReturns<infer Kind, infer Item>
+    ? AsyncIterable<Kind extends 'events' ? ServerEvent<ValueOfReturned<Item>> : ValueOfReturned<Item>>
+    : R extends readonly [infer Item]
+      ? readonly ValueOfReturned<Item>[] | JsonText
+      : R extends StandardSchemaV1
+        ? Sendable<InferInput<R>> | JsonText
+        : R extends AnyModel
+          ? Row<R> | JsonText
+          : unknown
 
 /** What a handler may return. */
 export type HandlerResult<R> = undefined extends R
@@ -70,6 +81,9 @@ export interface RequestFacts {
   trace: string | null
 }
 
+/** Members that are not Node's are whatever middleware has made them. */
+export type NodeRequest = IncomingMessage & Record<string, any>
+
 /** What a handler says of its answer besides the body. Each returns the reply. */
 export interface Reply {
   /** The status of the answer, when `returns` leaves a choice or the default is not meant. */
@@ -89,20 +103,34 @@ export type Context<Tools, User, Params, Query, Body> = Tools & {
   user: User
   headers: IncomingHttpHeaders
   request: RequestFacts
+  /** The request as Node has it, with what middleware has added: `req.session`, `req.file`, `req.user`. */
+  req: NodeRequest
   reply: Reply
   log: Logger
   /** Aborted when the client has gone or the deadline has passed. */
   signal: AbortSignal
+  /** Of a client that connects again to a stream of events: the `id` of the last one it has seen. */
+  lastEventId: string | null
 }
 
-export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, Anyone, Prepared> {
+/** What a group says for its routes; what a route says itself goes before. */
+export type EndpointDefaults = Pick<
+  EndpointOptions<any, any, any, any, any, any, any, any, any, any, any>,
+  'deadline' | 'bodyLimit' | 'tags' | 'reference' | 'deprecated' | 'cors' | 'compress'
+>
+
+export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, Anyone, Prepared, C = any>
+  extends Hooks<Context<Tools, User, Params, Query, Body>> {
   /** Without an identity too; `user` is then null. Credentials that are there must be valid all the same. */
   anyone?: Anyone
   /** Checks and converts the parameters of the path. A violation is 400 `invalid_params`. */
   params?: P
   /** Checks and converts the query string: text, or a list where a name repeats. A violation is 400 `invalid_query`. */
   query?: Q
-  /** Checks and converts the JSON body. A violation is 422 `validation_failed`. Without it a body is not read. */
+  /**
+   * Checks and converts the JSON body. A violation is 422 `validation_failed`, and so is a key that a `z.object` does not
+   * name (`.loose()` lets it in). Without it a body is not read.
+   */
   body?: B
   /**
    * What leaves: values are checked and written by it, and what is not in it stays. Without it any JSON leaves, or text
@@ -124,6 +152,18 @@ export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, A
   /** The name of a generated client's function. Default: from method and path. */
   operationId?: string
   deprecated?: boolean
+  /**
+   * What versions of the API have changed in it, for requests of those before them. It speaks the newest itself: see
+   * `backend({ versions })`.
+   */
+  changes?: Changes<C>
+  /** Which pages of other origins may use it, where that is not what `backend({ cors })` says. `false`: none. */
+  cors?: RouteCors
+  /**
+   * Whether its answers are compressed. Default: those of GET, HEAD and QUERY from 1 KiB, unless the request came with
+   * cookies. `true`: all of them; not where a secret and what a stranger may choose are in one answer.
+   */
+  compress?: boolean
   /** Whether the reference and the OpenAPI document show it. Default: yes. Pages and other files are no API. */
   reference?: boolean
   /**

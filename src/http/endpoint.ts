@@ -1,8 +1,13 @@
 import type { Definition } from '../access/index.ts'
-import { MonoblocError } from '../errors.ts'
+import { checkOptions, MonoblocError } from '../errors.ts'
 import type { StandardSchemaV1 } from '../schema/index.ts'
 import type { EndpointOptions, Method, OutputOf, PathParams, Returns } from './endpoint-types.ts'
+import { FormBody, formType } from './form.ts'
+import { type Use, type Used, useInto } from './middleware.ts'
+import type { Level } from './middleware-stack.ts'
 import type { OperationDetails } from './openapi-details.ts'
+import { streamsIn } from './returns.ts'
+import type { KnownVersion } from './version-list.ts'
 
 export type AnyEndpointOptions = EndpointOptions<
   any,
@@ -31,8 +36,21 @@ export interface Endpoint<Route extends string = string, P = any, Q = any, B = a
   readonly definition?: Definition
   /** What the OpenAPI document says of it beside what follows from its options. */
   readonly openapi?: OperationDetails
+  readonly middleware: readonly Used[]
+  /** Adds middleware that runs before it, after that of the app and its groups. Paths are below those of its groups. */
+  use: Use<Endpoint<Route, P, Q, B, R>>
+  /** The groups that it is in, from the outermost on. */
+  readonly groups?: readonly Level[]
+  /** It serves files, of which a path that nothing else serves may be one or not. */
+  readonly files?: true
   /** The model of the resource that it is part of. */
   readonly resource?: string
+  /** `fields` may ask it for a part of its rows. */
+  readonly sparse?: boolean
+  /** What it is in a version of the API, where it knows better than by its changes. */
+  readonly at?: (version: KnownVersion) => Endpoint
+  /** What its path begins with under the address of a version, and without it: `/api/v1`, `/api`. */
+  readonly addressed?: readonly [whole: string, unversioned: string]
 }
 
 /** The function that `define` gives: it knows the types of `db` (in `Tools`) and of the user. */
@@ -44,6 +62,7 @@ export type EndpointFunction<Tools, User> = <
   const R extends Returns | undefined = undefined,
   Anyone extends boolean = false,
   Prepared = undefined,
+  C extends object = object,
 >(
   route: Route,
   options: EndpointOptions<
@@ -57,9 +76,35 @@ export type EndpointFunction<Tools, User> = <
     B,
     R,
     Anyone,
-    Prepared
+    Prepared,
+    C
   >,
 ) => Endpoint<Route, P, Q, B, R>
+
+const known = {
+  anyone: true,
+  params: true,
+  query: true,
+  body: true,
+  returns: true,
+  transaction: true,
+  deadline: true,
+  bodyLimit: true,
+  idempotency: true,
+  summary: true,
+  description: true,
+  tags: true,
+  operationId: true,
+  deprecated: true,
+  changes: true,
+  cors: true,
+  compress: true,
+  reference: true,
+  prepare: true,
+  handle: true,
+  before: true,
+  after: true,
+} satisfies Record<keyof AnyEndpointOptions, true>
 
 const routePattern = /^(GET|HEAD|POST|PUT|PATCH|DELETE|QUERY) (\/\S*)$/
 const withBody = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY'])
@@ -72,12 +117,37 @@ const withBody = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY'])
  */
 export function createEndpoint<Tools, User>(): EndpointFunction<Tools, User> {
   return ((route: string, options: AnyEndpointOptions): Endpoint => {
-    const parts = routePattern.exec(route)
+    const parts = typeof route === 'string' && routePattern.exec(route)
     if (!parts) throw invalid(route, 'write a method and a path, such as "GET /articles/:slug"')
     const method = parts[1] as Method
+    checkOptions(`endpoint("${route}")`, options, known)
+    if (typeof options.handle !== 'function') throw invalid(route, 'handle is the function that answers')
     if (options.body && !withBody.has(method)) throw invalid(route, `${method} has no body`)
-    return { kind: 'endpoint', route, method, path: parts[2]!, options }
+    const middleware: Used[] = []
+    return {
+      kind: 'endpoint',
+      route,
+      method,
+      path: parts[2]!,
+      ...formed(withoutTransaction(route, options)),
+      middleware,
+      use: useInto<Endpoint>(middleware),
+    }
   }) as EndpointFunction<Tools, User>
+}
+
+/** What is made while it is sent outlives every transaction of its request. */
+function withoutTransaction(route: string, options: AnyEndpointOptions): AnyEndpointOptions {
+  if (!options.returns || !streamsIn(options.returns)) return options
+  if (options.transaction || options.idempotency)
+    throw invalid(route, 'a stream outlives its transaction and is never kept: leave transaction and idempotency out')
+  return { ...options, transaction: false, idempotency: false }
+}
+
+/** A form is read as such, up to what its fields may have together. */
+function formed(options: AnyEndpointOptions): Pick<Endpoint, 'options' | 'accepts'> {
+  if (!(options.body instanceof FormBody)) return { options }
+  return { options: { ...options, bodyLimit: options.bodyLimit ?? options.body.limit }, accepts: [formType] }
 }
 
 function invalid(route: string, detail: string): MonoblocError {

@@ -1,21 +1,29 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ScopedDb } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
 import { isRequestId, type Logger, nextRequestId } from '../observe/index.ts'
 import type { Answer } from './answer.ts'
+import { discardBody } from './answer-body.ts'
 import { sendAnswer, sendProblem } from './answer-send.ts'
 import type { HttpApp } from './app.ts'
 import { HandlerContext } from './context.ts'
 import type { RequestFacts } from './endpoint-types.ts'
+import type { FormBody } from './form.ts'
+import { FormRead } from './form-read.ts'
 import type { MaybePromise, Unit, UnitScope } from './host.ts'
 import { checkIdempotencyKey } from './idempotency.ts'
 import { parseStrictJson } from './json-strict.ts'
-import { acceptsJson, checkMediaType } from './media-type.ts'
+import { checkMediaType } from './media-type.ts'
 import { hasBody, readBody } from './request-body.ts'
+import { checkHead } from './request-head.ts'
 import { checkInput, type RequestInput } from './request-input.ts'
 import { parseQuery, pathOf, queryTextOf } from './request-target.ts'
 import type { Route } from './route.ts'
 import { continueTrace, type Trace } from './trace.ts'
+
+/** Takes a whole body, or why there is none. */
+export type Received = (error: MonoblocError | null, body: Buffer) => void
 
 type Next<T> = (this: Exchange, value: T) => void
 
@@ -42,17 +50,22 @@ export class Exchange {
   prepared: unknown
   done = false
   #bytes: Buffer | undefined
-  readonly #values: string[] = []
+  /** Of the path's parameters, in order. */
+  readonly values: string[] = []
   readonly trace: Trace | undefined
   /** Something has been waited for since `startedAt`. */
   #waited = false
+  #arriving: boolean
   #abort: AbortController | undefined
+  #form: FormRead | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(app: HttpApp, request: IncomingMessage, response: ServerResponse) {
+  /** @param arriving called by Node's parser itself, with nothing between: the request's bytes have just been read */
+  constructor(app: HttpApp, request: IncomingMessage, response: ServerResponse, arriving = false) {
     this.app = app
     this.request = request
     this.response = response
+    this.#arriving = arriving
     const { 'x-request-id': given, traceparent } = request.headers
     this.id = given !== undefined && isRequestId(given) ? given : nextRequestId()
     this.trace = traceparent === undefined ? undefined : continueTrace(traceparent as string)
@@ -64,14 +77,20 @@ export class Exchange {
     } catch (error) {
       this.fail(error)
     }
+    this.#arriving = false
+  }
+
+  /** The request target as it came. */
+  get target(): string {
+    return this.request.url!
   }
 
   get facts(): RequestFacts {
-    const { method, url, socket } = this.request
+    const { method, socket } = this.request
     return {
       id: this.id,
       method: method!,
-      url: url!,
+      url: this.target,
       address: socket.remoteAddress ?? '',
       trace: this.trace?.traceparent ?? null,
     }
@@ -93,25 +112,38 @@ export class Exchange {
     return this.#abort.signal
   }
 
+  abort(reason: MonoblocError): void {
+    this.#abort?.abort(reason)
+  }
+
   #begin(): void {
     const { request, app } = this
-    const target = request.url!
-    if (target.length > app.limits.target) throw new MonoblocError('uri_too_long')
-    if (request.rawHeaders.length > 2 * app.limits.headerFields) throw new MonoblocError('headers_too_large')
-    if (request.headers.host === undefined && request.httpVersionMinor === 1)
-      throw new MonoblocError('malformed_request')
-    const path = pathOf(target)
+    this.checkHead()
+    const path = pathOf(request.url!)
     const method = request.method!
     const found =
-      app.tree.find(method, path, this.#values) ??
-      (method === 'HEAD' ? app.tree.find('GET', path, this.#values) : undefined)
+      app.tree.find(method, path, this.values) ??
+      (method === 'HEAD' ? app.tree.find('GET', path, this.values) : undefined)
     if (!found) {
-      app.unrouted(this, path)
+      this.unrouted(path)
       return
     }
     this.route = found.value
-    if (app.host.identify) this.#when(app.host.identify(request.headers), this.#identified)
+    this.routed()
+  }
+
+  checkHead(): void {
+    checkHead(this.request, this.app.limits)
+  }
+
+  routed(): void {
+    const { host } = this.app
+    if (host.identify) this.#when(host.identify(this.request.headers, this.request), this.#identified)
     else this.#identified(null)
+  }
+
+  unrouted(path: string): void {
+    this.app.unrouted(this, path)
   }
 
   #identified(user: unknown): void {
@@ -120,34 +152,68 @@ export class Exchange {
     this.user = user
     if (user === null && !route.anyone && app.host.identify) throw new MonoblocError('unauthenticated')
     const accept = request.headers.accept
-    if (accept !== undefined && accept !== '*/*' && route.returns.shapes && !acceptsJson(accept))
+    if (accept !== undefined && accept !== '*/*' && route.returns.shapes && !route.returns.isAccepted(accept))
       throw new MonoblocError('not_acceptable')
     const keyed = route.idempotent && request.headers['idempotency-key'] !== undefined
     if ((route.bodySchema || keyed) && hasBody(request)) {
-      if (route.bodySchema)
-        checkMediaType(
-          route.method,
-          request.headers['content-type'],
-          request.headers['content-encoding'],
-          route.accepts,
-        )
       this.#waited = true
-      readBody(request, route.bodyLimit, (error, bytes) => this.#step(this.#received, error ?? bytes))
+      this.receive(route, (error, bytes) => this.#step(this.#received, error ?? bytes))
       return
     }
     this.#validate()
   }
 
+  /** Reads the body, and calls `done` once. */
+  receive(route: Route, done: Received): void {
+    const { 'content-type': type, 'content-encoding': encoding } = this.request.headers
+    if (route.bodySchema) checkMediaType(route.method, type, encoding, route.accepts)
+    this.read(route, done)
+  }
+
+  read(route: Route, done: Received): void {
+    if (route.form) this.#readForm(route.form, route, done)
+    else readBody(this.request, route.bodyLimit, done)
+  }
+
+  #readForm(form: FormBody, route: Route, done: Received): void {
+    const { request, response, app } = this
+    const digested = route.idempotent && request.headers['idempotency-key'] !== undefined
+    this.#form = new FormRead({
+      form,
+      limit: route.bodyLimit,
+      limits: app.limits,
+      folder: app.uploads,
+      type: request.headers['content-type']!,
+      request,
+      response,
+      digested,
+    })
+    this.#form.start(done)
+    // Its boundary is another one each time, and no part of what is sent.
+    request.headers['content-type'] = route.accepts[0]
+  }
+
+  /** What the bytes of a body say. */
+  parse(bytes: Buffer): unknown {
+    if (this.#form) return this.#form.values
+    return parseStrictJson(bytes, this.app.limits.jsonDepth)
+  }
+
+  /** @param fields names and values in turn */
+  writeHead(status: number, fields: string[]): void {
+    this.response.writeHead(status, fields)
+  }
+
   #received(bytes: Buffer | MonoblocError): void {
     if (bytes instanceof MonoblocError) throw bytes
     this.#bytes = bytes
-    if (this.route!.bodySchema && bytes.length) this.body = parseStrictJson(bytes, this.app.limits.jsonDepth)
+    if (this.route!.bodySchema && bytes.length) this.body = this.parse(bytes)
     this.#validate()
   }
 
   #validate(): void {
     const route = this.route!
-    this.params = route.names.length ? paramsOf(route.names, this.#values) : {}
+    this.params = route.names.length ? paramsOf(route.names, this.values) : {}
     // Looked at even where no schema is, since what can't be decoded is refused whoever reads it.
     const text = queryTextOf(this.request.url!)
     this.query = text === '' && !route.querySchema ? emptyQuery : parseQuery(text, this.app.limits.queryParameters)
@@ -169,7 +235,8 @@ export class Exchange {
       return
     }
     const { prepare } = route
-    const work = (scope: UnitScope) => prepare(new this.app.Context(this, scope.db, this.user) as never)
+    const work = ({ db }: UnitScope) =>
+      ScopedDb.whole(db, () => prepare(new this.app.Context(this, db, this.user) as never))
     this.#limited(this.app.host.prepare(this.#unit(), work), this.#prepared)
   }
 
@@ -194,6 +261,7 @@ export class Exchange {
   }
 
   #answerOf(value: unknown, context: HandlerContext): Answer {
+    ScopedDb.finish(context.db)
     const answer = this.route!.returns.answer(value, HandlerContext.replyOf(context))
     // Part of what is recorded for an Idempotency-Key; of a safe request it depends on what is sent, and is added then.
     if (answer.tag === null || this.route!.safe) return answer
@@ -202,13 +270,20 @@ export class Exchange {
 
   answer(answer: Answer): void {
     this.done = true
-    clearTimeout(this.#timer)
+    if (this.#timer) clearTimeout(this.#timer)
+    if (answer.replayed) this.takeBack()
     sendAnswer(this, answer)
+  }
+
+  /** Removes the files that the request has kept: nothing that was committed names them. */
+  takeBack(): void {
+    this.#form?.takeBack()
   }
 
   /** Answers with a problem; once an answer has begun, ends what can't be finished. */
   fail(error: unknown): void {
     clearTimeout(this.#timer)
+    if (!this.done) this.takeBack()
     this.done = true
     if (!this.response.headersSent) sendProblem(this, error)
     else if (!this.response.writableEnded) this.response.destroy()
@@ -216,24 +291,33 @@ export class Exchange {
 
   #unit(): Unit {
     const route = this.route!
-    const deadline = this.#waited ? route.deadline - (performance.now() - this.startedAt) : route.deadline
+    const deadline = this.#waited ? this.#rest() : route.deadline
     if (deadline <= 0) throw new MonoblocError('deadline_exceeded')
     return {
       mode: route.mode,
       user: this.user,
       deadline,
       label: route.label,
+      // A pipelined request that waits for its turn to answer may have been sent later than what was read before it.
+      arriving: this.#arriving && this.response.socket !== null,
       cause: this.id,
       trace: this.trace?.id ?? null,
       idempotency: this.#claim(),
     }
   }
 
+  /** Milliseconds until the deadline. A form with files has a clock of its own while it arrives. */
+  #rest(): number {
+    return this.route!.deadline - (performance.now() - this.startedAt) + (this.#form?.took ?? 0)
+  }
+
   #claim(): Unit['idempotency'] {
     const route = this.route!
     const key = route.idempotent ? this.request.headers['idempotency-key'] : undefined
     if (key === undefined) return null
-    const head = Buffer.from(`${route.method}\0${this.request.url}\0${this.request.headers['content-type'] ?? ''}\0`)
+    const head = Buffer.from(
+      `${route.method}\0${this.request.url}\0${this.request.headers['content-type'] ?? ''}\0${this.app.edition}`,
+    )
     const fingerprint = hash('sha256', this.#bytes ? Buffer.concat([head, this.#bytes]) : head, 'base64url')
     return { key: checkIdempotencyKey(key), route: route.label, fingerprint }
   }
@@ -254,12 +338,11 @@ export class Exchange {
   /** As `#when`, and gives up at the deadline. */
   #limited<T>(value: MaybePromise<T>, next: Next<T>): void {
     if (isPromise(value)) {
-      const rest = this.route!.deadline - (performance.now() - this.startedAt)
       this.#timer = setTimeout(() => {
         const error = new MonoblocError('deadline_exceeded')
-        this.#abort?.abort(error)
+        this.abort(error)
         this.fail(error)
-      }, rest)
+      }, this.#rest())
     }
     this.#when(value, function (result) {
       clearTimeout(this.#timer)
@@ -268,7 +351,11 @@ export class Exchange {
   }
 
   #step<T>(next: Next<T>, value: T): void {
-    if (this.done) return
+    if (this.done) {
+      // What came too late is not sent, and holds a file or a source that somebody has to let go.
+      discardBody((value as Partial<Answer> | null | undefined)?.body)
+      return
+    }
     try {
       next.call(this, value)
     } catch (error) {
@@ -279,7 +366,7 @@ export class Exchange {
 
 const emptyQuery = Object.freeze(Object.create(null))
 
-function paramsOf(names: readonly string[], values: readonly string[]): Record<string, string> {
+export function paramsOf(names: readonly string[], values: readonly string[]): Record<string, string> {
   const params: Record<string, string> = {}
   for (let at = 0; at < names.length; at++) params[names[at]!] = values[at]!
   return params

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Answer } from './answer.ts'
 
 /** A result that may be there at once. The paths of reads stay synchronous where the engine is. */
@@ -26,6 +26,8 @@ export interface Unit<User = unknown> {
   deadline: number
   /** The route, such as `GET /articles/:slug`. */
   label: string
+  /** The request has just been read from its connection, in this round of the event loop, and nothing was waited for. */
+  arriving: boolean
   /** The request's id: the cause in the commit log. */
   cause: string
   /** The W3C trace id (32 hexadecimal digits) of a request that came with one. */
@@ -52,7 +54,7 @@ export interface HttpHost<User = unknown> {
    *
    * @throws MonoblocError `invalid_token` (401) for credentials that are there and not valid
    */
-  identify?: (headers: IncomingHttpHeaders) => MaybePromise<User | null>
+  identify?: (headers: IncomingHttpHeaders, request: IncomingMessage) => MaybePromise<User | null>
   /**
    * Runs `work` in a unit of work and gives its answer once it may be sent. `work` may run more than once (a conflict, a
    * read that moves to a reader process). With `unit.idempotency`: a key that has an answer gives that stored answer

@@ -24,6 +24,14 @@ export interface HttpLimits {
   keepAlive: number
   /** Milliseconds that a request may take once it is there. Beyond: 503 `deadline_exceeded`. Default 10,000. */
   deadline: number
+  /** Milliseconds that a form with files may take to arrive, whatever `requestTimeout` is. Beyond: 408. Default 600,000. */
+  uploadTimeout: number
+  /** Forms with files that may arrive at once. Beyond: 503 `overloaded`. Default 100. */
+  uploads: number
+  /** Answers that may be streamed at once: events, lines, files. Beyond: 503 `overloaded`. Default 10,000. */
+  streams: number
+  /** Milliseconds that the client of one may read nothing of what waits for it. Beyond: it is cut. Default 60,000. */
+  streamStall: number
 }
 
 export const defaultLimits: HttpLimits = {
@@ -37,4 +45,8 @@ export const defaultLimits: HttpLimits = {
   requestTimeout: 30_000,
   keepAlive: 72_000,
   deadline: 10_000,
+  uploadTimeout: 600_000,
+  uploads: 100,
+  streams: 10_000,
+  streamStall: 60_000,
 }

@@ -9,8 +9,13 @@ const text: JsonSchema = { type: 'string' }
 
 /** Header fields that answers may carry, by name. */
 export const headerFields = {
+  'Content-Range': { description: 'Which part it is, and of how much (RFC 9110, 14.4).', schema: text },
   ETag: { description: 'Names this version of the content (RFC 9110, 8.8.3).', schema: text },
-  Link: { description: 'Other pages: rel="next" and rel="prev" (RFC 8288).', schema: text },
+  Link: {
+    description:
+      'The next page: rel="next" (RFC 8288), asked for with the same method, and the same body where there is one.',
+    schema: text,
+  },
   Location: { description: 'The address of what was created.', schema: { type: 'string', format: 'uri-reference' } },
   'Idempotency-Replayed': {
     description: 'The answer that an earlier request with the same Idempotency-Key had.',
@@ -25,7 +30,7 @@ export type HeaderFieldName = keyof typeof headerFields
 /** Header fields that requests may carry, by name. */
 export const sharedParameters = {
   'If-Match': {
-    description: 'The ETag of the version that the change is based on. Another version there: 412.',
+    description: 'The ETag of the read that the change is based on. Another version there: 412.',
     schema: text,
   },
   'If-None-Match': {

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
-import { type JsonSchema, nothing, type StandardSchemaV1 } from '../schema/index.ts'
+import { closedInput, type JsonSchema, nothing, type StandardSchemaV1 } from '../schema/index.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Method } from './endpoint-types.ts'
+import { FileField, FormBody, type FormFields } from './form.ts'
 import { jsonType } from './media-type.ts'
 import { codesOf, type DocumentErrors } from './openapi-errors.ts'
 import { type HeaderFieldName, headerFields, type SharedParameterName } from './openapi-headers.ts'
@@ -16,6 +17,7 @@ import {
   sharedName,
 } from './openapi-parameters.ts'
 import type { DocumentSchemas, SchemaPlace } from './openapi-schemas.ts'
+import type { Edition } from './openapi-version.ts'
 import { shapesOf } from './returns.ts'
 
 /** What the operations of one document share. */
@@ -30,6 +32,7 @@ export interface OperationContext {
   /** The app has a database, and so transactions and idempotency keys. */
   models: boolean
   bodyLimit: number
+  edition: Edition | undefined
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'QUERY'])
@@ -52,6 +55,7 @@ export function operationOf(
     pathParameters(endpoint, names),
     queryParameters(endpoint),
     (details.parameters ?? []).filter(isOwn),
+    context.edition?.parameters ?? [],
   )
   const query = parameters.some((parameter) => parameter.in === 'query')
   const body = bodyOf(context, endpoint, id)
@@ -67,6 +71,8 @@ export function operationOf(
     deletes: method === 'DELETE',
   })
   for (const code of details.errors ?? []) codes.add(code)
+  for (const code of context.edition?.errors ?? []) codes.add(code)
+  if (mayBeBytes(endpoint)) codes.add('range_not_satisfiable')
   for (const code of details.never ?? []) codes.delete(code)
   const answers = answersOf(context, endpoint, id, safe)
   const stated = new Set(Object.keys(answers).map(Number))
@@ -75,7 +81,7 @@ export function operationOf(
     tags: [...tagsOf(endpoint)],
     summary: options.summary ?? summaryOf(endpoint),
     description: options.description ?? (open ? 'Open to anyone.' : 'Needs an identity.'),
-    ...(options.deprecated && { deprecated: true }),
+    ...((options.deprecated || context.edition?.deprecated) && { deprecated: true }),
     ...parametersOf(context, parameters, shared),
     ...(body && { requestBody: body }),
     responses: { ...answers, ...context.errors.responses(codes, stated) },
@@ -122,14 +128,25 @@ function bodyOf(
   id: string,
 ): JsonSchema | undefined {
   if (!options.body) return undefined
-  const schema = openapi?.body ?? inputSchema(options.body)
+  const schema = openapi?.body ?? inputSchema(closedInput(options.body))
   const place: SchemaPlace = { direction: 'request', names: [`${pascal(id)}Request`] }
-  const content = { schema: context.schemas.add(schema, place) }
+  const content = {
+    schema: context.schemas.add(schema, place),
+    ...(options.body instanceof FormBody && encodingOf(options.body)),
+  }
   return {
     description: `At most ${bytes(options.bodyLimit ?? context.bodyLimit)}.`,
     required: !takesNothing(options.body),
     content: Object.fromEntries((accepts ?? [jsonType]).map((type) => [type, content])),
   }
+}
+
+/** Which types each file of a form may be. */
+function encodingOf({ fields }: FormBody): JsonSchema {
+  const typed = Object.entries(fields as FormFields).flatMap(([name, field]) =>
+    field instanceof FileField && field.types ? [[name, { contentType: field.types.join(', ') }] as const] : [],
+  )
+  return typed.length > 0 ? { encoding: Object.fromEntries(typed) } : {}
 }
 
 function bytes(count: number): string {
@@ -159,10 +176,11 @@ function answersOf(
   for (const [status, content] of contentsOf(endpoint)) {
     const fields = new Set(endpoint.openapi?.headers?.[status])
     if (safe && status === 200) fields.add('ETag')
+    if (status === 206 && content === 'any') fields.add('Content-Range')
     for (const name of fields) context.headers.add(name)
     const headers = [...fields].sort().map((name) => [name, { $ref: `#/components/headers/${name}` }])
     answers[status] = {
-      description: STATUS_CODES[status] ?? 'Answered.',
+      description: status === 206 && content === 'any' ? partial : (STATUS_CODES[status] ?? 'Answered.'),
       ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
       ...(content && { content: contentOf(context, endpoint, id, content) }),
     }
@@ -172,23 +190,35 @@ function answersOf(
 }
 
 /** By status: the schema of one, whether it is a list, and null for no body. `any` where the handler may answer what it likes. */
-function contentsOf({ options, openapi }: Endpoint): Map<number, Content | null> {
+function contentsOf(endpoint: Endpoint): Map<number, Content | null> {
+  const { options, openapi } = endpoint
   const contents = new Map<number, Content | null>()
+  if (mayBeBytes(endpoint)) contents.set(206, 'any')
   if (options.returns === undefined) contents.set(200, 'any')
-  else for (const [status, { item, list }] of shapesOf(options.returns)) contents.set(status, item && { item, list })
+  else
+    for (const [status, { item, list, type }] of shapesOf(options.returns))
+      contents.set(status, item && { item, list, type })
   for (const [status, schema] of Object.entries(openapi?.answers ?? {}))
     contents.set(Number(status), schema && { item: schema, list: false })
   return new Map([...contents].sort(([a], [b]) => a - b))
 }
 
-type Content = { item: JsonSchema; list: boolean } | 'any'
+/** Whether it may answer bytes or a file, of which a part can be asked for. */
+function mayBeBytes({ method, options, openapi }: Endpoint): boolean {
+  return method === 'GET' && options.returns === undefined && openapi?.answers === undefined
+}
+
+const partial = 'The part that Range asks for, where the answer is bytes or a file.'
+
+type Content = { item: JsonSchema; list: boolean; type?: string | undefined } | 'any'
 
 function contentOf(context: OperationContext, { path }: Endpoint, id: string, content: Content): JsonSchema {
   if (content === 'any') return { '*/*': {} }
   const noun = singular(namingSegments(path).findLast((segment) => !/^[:*]/.test(segment)) ?? 'root')
   const names = [pascal(noun), `${pascal(id)}${content.list ? 'Item' : 'Response'}`]
   const item = context.schemas.add(content.item, { direction: 'response', names })
-  return { [jsonType]: { schema: content.list ? { type: 'array', items: item } : item } }
+  // Of a stream, what each line or the data of each event is.
+  return { [content.type ?? jsonType]: { schema: content.list ? { type: 'array', items: item } : item } }
 }
 
 /** The answers that are no errors and that operations share. */

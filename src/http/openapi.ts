@@ -6,6 +6,7 @@ import { operationIds, tagsOf, templateOf } from './openapi-names.ts'
 import { headerComponents, type OperationContext, operationOf, sharedAnswers } from './openapi-operation.ts'
 import { inputSchema, sharedComponents } from './openapi-parameters.ts'
 import { DocumentSchemas } from './openapi-schemas.ts'
+import type { Edition } from './openapi-version.ts'
 import type { ErrorMapper } from './problem.ts'
 
 /** What the document says of the API as a whole. */
@@ -32,6 +33,8 @@ export interface DocumentOptions extends ApiInfo {
   errors?: ErrorMapper
   /** Bytes that a body may have. */
   bodyLimit: number
+  /** Of an API that has several versions: the one that is described. */
+  edition?: Edition
 }
 
 /** An OpenAPI document: JSON and nothing else. */
@@ -63,6 +66,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
     scheme,
     models: endpoints.some(({ definition }) => definition !== undefined),
     bodyLimit: options.bodyLimit,
+    edition: options.edition,
   }
   const paths = pathsOf(context, endpoints, openapi)
   const described = schemas.components()
@@ -83,6 +87,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       description: description ?? `The API of ${name}.`,
       ...(contact && { contact }),
       ...(license && { license }),
+      ...options.edition?.info,
     },
     servers: servers.map((url) => ({ url })),
     tags: tags.map((tag) => ({ name: tag })),

@@ -2,7 +2,8 @@ import { type ErrorCode, errorTable, MonoblocError, type Violation } from '../er
 
 /** One violation as a problem document tells it. */
 export interface ProblemViolation {
-  in: 'body' | 'query' | 'params' | 'headers'
+  /** Absent where it is not known which part of the request a wrong value came from. */
+  in?: 'body' | 'query' | 'params' | 'headers'
   /** Where in the body: a JSON pointer (RFC 6901) as a URI fragment. */
   pointer?: string
   /** Which parameter or header field, for the others. */
@@ -58,6 +59,7 @@ const foreignCodes: Record<number, ErrorCode> = {
   413: 'body_too_large',
   414: 'uri_too_long',
   415: 'unsupported_media_type',
+  416: 'range_not_satisfiable',
   422: 'validation_failed',
   428: 'precondition_required',
   429: 'too_many_requests',
@@ -72,8 +74,11 @@ function codeOfForeign(error: unknown): ErrorCode {
   return foreignCodes[said] ?? (said >= 400 && said < 500 ? 'malformed_request' : 'internal')
 }
 
-/** @param expose whether the private side may be seen: in development only */
-export function problemOf(error: MonoblocError, instance: string, expose: boolean): Problem {
+/**
+ * @param expose whether the private side may be seen: in development only
+ * @param bodied whether the request has a body, from which the values that were refused may come
+ */
+export function problemOf(error: MonoblocError, instance: string, expose: boolean, bodied = true): Problem {
   const problem: Problem = {
     type: `urn:monobloc:error:${error.code}`,
     title: error.publicMessage,
@@ -84,7 +89,8 @@ export function problemOf(error: MonoblocError, instance: string, expose: boolea
   // What to do about our own faults is for whoever runs the server, and stays in the log.
   if (error.status !== 500) problem.detail = errorTable[error.code].remedy
   if (error.subject !== undefined && error.status !== 500) problem.subject = error.subject
-  if (error.violations.length && error.status !== 500) problem.errors = error.violations.map(violationOf)
+  if (error.violations.length && error.status !== 500)
+    problem.errors = error.violations.map((violation) => violationOf(violation, bodied))
   if (expose && error.status >= 500) {
     const cause =
       error.cause instanceof Error
@@ -97,11 +103,12 @@ export function problemOf(error: MonoblocError, instance: string, expose: boolea
   return problem
 }
 
-function violationOf({ path, code, message }: Violation): ProblemViolation {
+function violationOf({ path, code, message }: Violation, bodied: boolean): ProblemViolation {
   const [place, ...rest] = path
   if (place === 'query' || place === 'params' || place === 'headers') {
     return { in: place, ...(rest.length ? { parameter: rest.join('.') } : {}), code, detail: message }
   }
+  if (place !== 'body' && !bodied) return { code, detail: `${path.join('.')} ${message}`.trim() }
   return { in: 'body', pointer: pointerTo(place === 'body' ? rest : path), code, detail: message }
 }
 

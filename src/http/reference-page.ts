@@ -81,6 +81,9 @@ class ReferencePage {
       }
     }
     const { title, version, description } = info!
+    const server = servers![0]!.url.replace(/\/$/, '')
+    // Each version of an API has a document of its own, at its own address.
+    const own = `${'x-changelog' in info! ? server : ''}/openapi.json`
     const groups = tags!.map(({ name }) => [name, this.#operations.filter((one) => one.tags[0] === name)] as const)
     const links = groups.map(([name, list]) => html`<h2>${name}</h2><ul>${list.map((one) => this.#link(one))}</ul>`)
     const sections = groups.map(
@@ -105,9 +108,9 @@ class ReferencePage {
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/reference.css">
 ${script}
-<body data-server="${servers![0]!.url.replace(/\/$/, '')}">
+<body data-server="${server}">
 <nav><a class="title" href="#">${title}</a><label hidden><input type="search" placeholder="Search"></label>${token}<div>${links}</div></nav>
-<main><h1>${title} <small>${version}</small></h1><p>${prose(description)} <a href="/openapi.json">OpenAPI</a></p>
+<main><h1>${title} <small>${version}</small></h1><p>${prose(description)} <a href="${own}">OpenAPI</a></p>
 ${sections}<section><h2>Shared answers</h2>${answers}</section><section><h2>Schemas</h2>${schemas}</section></main>
 </body>
 </html>

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { MonoblocError } from '../errors.ts'
 import { JsonText } from './answer.ts'
 import { contentTag } from './conditional.ts'
 import { createEndpoint, type Endpoint } from './endpoint.ts'
 import type { Reply } from './endpoint-types.ts'
-import type { DocumentOptions } from './openapi.ts'
+import type { DocumentOptions, OpenApiDocument } from './openapi.ts'
+import { documentOf } from './openapi-version.ts'
+import { sayOwnPage } from './own-page.ts'
+import type { KnownVersion, VersionList } from './version-list.ts'
 
 const endpoint = createEndpoint<unknown, null>()
 
@@ -21,14 +25,24 @@ interface Reference {
 
 /**
  * `GET /openapi.json`, and at `/docs` the same for people: one page that asks no other host for anything. Both are made
- * when they are first asked for, so that a start does not wait for them.
+ * when they are first asked for, so that a start does not wait for them. Each version of an API has its own.
  */
-export function referenceEndpoints(options: DocumentOptions): Endpoint[] {
+export function referenceEndpoints(options: DocumentOptions, versions?: VersionList): Endpoint[] {
+  if (!versions) return pagesOf(options)
+  const all = new Map(versions.all.map((version) => [version, pagesOf(documentOf(options, versions, version))]))
+  const at = (version: KnownVersion, place: number): Endpoint => ({
+    ...all.get(version)![place]!,
+    at: (other) => at(other, place),
+  })
+  return all.get(versions.newest)!.map((_, place) => at(versions.newest, place))
+}
+
+function pagesOf(options: DocumentOptions): Endpoint[] {
   let made: Promise<Reference> | undefined
   const reference = () => (made ??= makeReference(options))
   // What tries operations out may only ask the servers that are named, and nothing is run that is not a file of ours.
   const servers = (options.servers ?? []).filter((url) => URL.canParse(url)).map((url) => new URL(url).origin)
-  const policy = `default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src ${["'self'", ...servers].join(' ')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+  const sources = `script-src 'self'; style-src 'self'; img-src data:; connect-src ${["'self'", ...servers].join(' ')}`
   return [
     endpoint('GET /openapi.json', {
       ...open,
@@ -41,7 +55,7 @@ export function referenceEndpoints(options: DocumentOptions): Endpoint[] {
       ...open,
       async handle({ reply }) {
         const { page } = await reference()
-        reply.header('content-security-policy', policy).header('referrer-policy', 'no-referrer')
+        sayOwnPage(reply, sources)
         return send(reply, page)
       },
     }),
@@ -58,6 +72,25 @@ function asset(route: `GET /${string}`, file: URL, type: string): Endpoint {
     ...open,
     handle: ({ reply }) => send(reply, (page ??= pageOf(readFileSync(file, 'utf8'), type))),
   })
+}
+
+/**
+ * The document alone, of the newest version or of another.
+ *
+ * @throws MonoblocError `definition_invalid` for a version that is not known
+ */
+export async function openApiDocumentOf(
+  options: DocumentOptions,
+  versions: VersionList | undefined,
+  name: string | undefined,
+): Promise<OpenApiDocument> {
+  const { openApiDocument } = await import('./openapi.ts')
+  if (!versions) {
+    if (name !== undefined) throw new MonoblocError('definition_invalid', { detail: 'This API has no versions.' })
+    return openApiDocument(options)
+  }
+  const version = name === undefined ? versions.newest : versions.named(name, 'the question')
+  return openApiDocument(documentOf(options, versions, version))
 }
 
 async function makeReference(options: DocumentOptions): Promise<Reference> {

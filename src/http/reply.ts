@@ -3,7 +3,7 @@ import { MonoblocError } from '../errors.ts'
 import type { Reply } from './endpoint-types.ts'
 
 // What belongs to the connection and to how the body travels is not the handler's to say.
-const ofTransport = new Set([
+export const ofTransport = new Set([
   'connection',
   'content-length',
   'date',

@@ -27,7 +27,7 @@ test('a query has as many parameters as it may and no more', () => {
 
 test('names are only names', () => {
   const values = parseQuery('__proto__[admin]=1&__proto__=2&toString=3&hasOwnProperty=4', 10)
-  expect(Object.getPrototypeOf(values)).toBeNull()
+  expect('constructor' in values).toBe(false)
   expect(Object.entries(values)).toEqual([
     ['__proto__[admin]', '1'],
     ['__proto__', '2'],

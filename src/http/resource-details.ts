@@ -31,17 +31,15 @@ const text = ['contains', 'startsWith', 'endsWith', 'icontains', 'istartsWith', 
 export function filterParameters({ model, limits, include }: Askable): ParameterDetails[] {
   const fields = [...(model.fields as Map<string, Field>)]
   const visible = fields.filter(([, field]) => field.kind !== 'manyToMany' && !field.options.writeOnly)
-  const stored = visible.filter(([, field]) => field.kind !== 'virtual')
+  const plain = visible.filter(([, { kind }]) => kind !== 'virtual' && kind !== 'json' && kind !== 'bytes')
   const string = { type: 'string' }
   return [
-    ...stored
-      .filter(([, field]) => field.kind !== 'json' && field.kind !== 'bytes')
-      .map(([name, field]) => filterParameter(name, field)),
+    ...plain.map(([name, field]) => filterParameter(name, field)),
     {
       name: 'sort',
       in: 'query',
       schema: string,
-      description: `Fields with commas, \`-\` for descending: ${stored.map(([name]) => name).join(', ')}`,
+      description: `Fields with commas, \`-\` for descending: ${plain.map(([name]) => name).join(', ')}`,
     },
     {
       name: 'limit',

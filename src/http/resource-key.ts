@@ -35,6 +35,8 @@ function partOf(model: AnyModel, name: string, text: string): unknown {
 }
 
 function read(kind: Field['kind'], text: string): unknown {
+  // The keys of most tables, which need not be looked through for what they can't hold.
+  if (kind === 'serial' && /^\d{1,15}$/.test(text)) return Number(text)
   if (text.includes('\0') || !text.isWellFormed()) return undefined
   switch (kind) {
     case 'id':

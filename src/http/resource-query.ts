@@ -30,24 +30,28 @@ export interface Askable {
   include: readonly string[]
 }
 
-const listParameters = new Set(['sort', 'limit', 'after', 'include', 'fields', 'search'])
+type ListParameter = 'sort' | 'limit' | 'after' | 'include' | 'fields' | 'search'
+const listParameters = new Set<string>([
+  'sort',
+  'limit',
+  'after',
+  'include',
+  'fields',
+  'search',
+] satisfies ListParameter[])
 
 /** @throws MonoblocError `invalid_query` with every violation */
 export function readListQuery(askable: Askable, parameters: Parameters): ListQuery {
   const reader = new QueryReader(askable)
+  const query: ListQuery = { limit: askable.limits.default }
   const filters: [string, string][] = []
   for (const name in parameters) {
     const given = parameters[name]!
     if (!listParameters.has(name))
       for (const value of typeof given === 'string' ? [given] : given) filters.push([name, value])
-    else if (typeof given !== 'string') reader.refuse(name, 'repeated', 'is given twice')
+    else if (typeof given === 'string') reader.take(query, name as ListParameter, given)
+    else reader.refuse(name, 'repeated', 'is given twice')
   }
-  const text = (name: string) => (typeof parameters[name] === 'string' ? (parameters[name] as string) : undefined)
-  const query: ListQuery = { limit: reader.limit(text('limit')), ...reader.shape(text('fields'), text('include')) }
-  const [sort, after, search] = [text('sort'), text('after'), text('search')]
-  if (sort !== undefined) query.sort = reader.sort(sort)
-  if (after !== undefined) query.after = after
-  if (search !== undefined) query.search = search
   if (filters.length > 0) query.where = new WireFilter(filters)
   reader.finish()
   return query
@@ -61,13 +65,18 @@ export function readRowQuery(askable: Askable, parameters: Parameters): Pick<Lis
       reader.refuse(name, 'unknown_parameter', 'is not a parameter here; allowed: fields, include')
     else if (typeof parameters[name] !== 'string') reader.refuse(name, 'repeated', 'is given twice')
   }
-  const shape = reader.shape(parameters.fields as string | undefined, parameters.include as string | undefined)
+  const { fields, include } = parameters as { fields?: string; include?: string }
+  const query: ReturnType<typeof readRowQuery> = {}
+  if (fields !== undefined) reader.take(query, 'fields', fields)
+  if (include !== undefined) reader.take(query, 'include', include)
   reader.finish()
-  return shape
+  return query
 }
 
 // A list that is included with each row ends here; the resource of the related model has all of them, in pages.
 const mostIncluded = 100
+
+const unsortable: readonly string[] = ['manyToMany', 'virtual', 'json', 'bytes']
 
 class QueryReader {
   readonly #askable: Askable
@@ -85,36 +94,50 @@ class QueryReader {
     if (this.#violations.length > 0) throw new MonoblocError('invalid_query', { violations: this.#violations })
   }
 
-  limit(text: string | undefined): number {
+  take(query: Partial<ListQuery>, name: ListParameter, text: string): void {
+    switch (name) {
+      case 'limit':
+        query.limit = this.#limit(text)
+        break
+      case 'sort':
+        query.sort = this.#sort(text)
+        break
+      case 'fields':
+        query.fields = this.#fields(text)
+        break
+      case 'include':
+        query.include = this.#include(text)
+        break
+      case 'search':
+        query.search = this.#search(text)
+        break
+      case 'after':
+        query.after = text
+    }
+  }
+
+  #limit(text: string): number {
     const { limits } = this.#askable
-    if (text === undefined) return limits.default
     const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0
     if (limit < 1 || limit > limits.max)
       this.refuse('limit', 'out_of_range', `must be a whole number from 1 to ${limits.max}`)
     return limit
   }
 
-  sort(text: string): string[] {
+  #sort(text: string): string[] {
     const { model } = this.#askable
     const sort = text.split(',')
     for (const part of sort) {
       const field = model.fields.get(part.replace(/^-/, '')) as Field | undefined
-      const sortable = field && !field.options.writeOnly && field.kind !== 'manyToMany' && field.kind !== 'virtual'
-      if (!sortable)
-        this.refuse(
-          'sort',
-          'unknown_field',
-          `can't sort by "${part}"; allowed: ${this.#names(['virtual', 'json', 'bytes'])}`,
-        )
+      if (!field || field.options.writeOnly || unsortable.includes(field.kind))
+        this.refuse('sort', 'unknown_field', `can't sort by "${part}"; allowed: ${this.#names(unsortable)}`)
     }
     return sort
   }
 
-  shape(fields: string | undefined, include: string | undefined): Pick<ListQuery, 'fields' | 'include'> {
-    return {
-      ...(fields !== undefined && { fields: this.#fields(fields) }),
-      ...(include !== undefined && { include: this.#include(include) }),
-    }
+  #search(text: string): string {
+    if (!this.#askable.model.options.search) this.refuse('search', 'unknown_parameter', 'is not possible here')
+    return text
   }
 
   #fields(text: string): string[] {
@@ -147,7 +170,7 @@ class QueryReader {
     return includes(this.#askable.schema, this.#askable.model, tree)
   }
 
-  #names(without: string[]): string {
+  #names(without: readonly string[]): string {
     const fields = [...(this.#askable.model.fields as Map<string, Field>)]
     return fields
       .filter(([, field]) => field.kind !== 'manyToMany' && !field.options.writeOnly && !without.includes(field.kind))

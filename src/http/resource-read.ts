@@ -6,9 +6,11 @@ import { chain, type JsonPage, type MaybePromise } from '../storage/index.ts'
 import { JsonText } from './answer.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Reply } from './endpoint-types.ts'
+import type { ParameterDetails } from './openapi-details.ts'
 import { filterParameters, type ResourceEndpoint } from './resource-details.ts'
 import { keyFromPath, keyPath } from './resource-key.ts'
 import { type Askable, type ListQuery, readListQuery, readRowQuery } from './resource-query.ts'
+import { shapedTag, versionField, versionOf } from './resource-tag.ts'
 
 interface ReadContext {
   db: unknown
@@ -50,7 +52,10 @@ const queryBody = z.strictObject({
   search: z.string().optional(),
 })
 
-/** `QUERY /articles` (RFC 10008): the same with a filter as JSON, of any length and with `and`, `or`, `not`. */
+/**
+ * `QUERY /articles` (RFC 10008): the same with a filter as JSON, of any length and with `and`, `or`, `not`. The Link to the
+ * next page is followed with the same method and body.
+ */
 export function queryEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
   return make(`QUERY ${at}`, {
     summary: `Query ${askable.model.name} rows by a filter in JSON`,
@@ -58,26 +63,40 @@ export function queryEndpoint(make: ResourceEndpoint, askable: Askable, at: stri
     body: queryBody as StandardSchemaV1,
     returns: [askable.model],
     openapi: {
+      parameters: [cursorParameter],
       headers: { 200: ['ETag', 'Link'] },
       errors: ['invalid_query', 'invalid_filter', 'invalid_cursor', 'forbidden'],
     },
     handle({ db, body, query, reply }: ReadContext) {
-      const name = Object.keys(query)[0]
+      const name = Object.keys(query).find((given) => given !== 'after')
       if (name !== undefined) throw unknownParameter(name)
-      const asked = readListQuery(askable, asParameters(body))
+      const asked = readListQuery(askable, { ...asParameters(body), ...query })
       if (body.where) asked.where = new WireFilter(body.where)
+      if (asked.after?.startsWith(ofQuery)) asked.after = asked.after.slice(ofQuery.length)
       return chain(page(db, askable, asked), ({ json, next }) => {
-        // A page of a QUERY has no address; whoever asks again sends the cursor with the same body.
-        if (next !== null) reply.header('link', `<${at}?after=${next}>; rel="next"`)
+        if (next !== null) reply.header('link', `<${at}?after=${ofQuery}${next}>; rel="next"`)
         return new JsonText(json)
       })
     },
   })
 }
 
+// A Link says no method. Who follows that of a QUERY by GET would get rows that no filter has passed; with this before it,
+// the cursor is none to a GET, which refuses it.
+const ofQuery = 'q'
+
+const cursorParameter: ParameterDetails = {
+  name: 'after',
+  in: 'query',
+  schema: { type: 'string' },
+  description:
+    'The cursor of the next page: the Link of a page is followed by QUERY with the same body. Goes before that of the body',
+}
+
 /** `GET /articles/:id`. */
 export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
   const { model } = askable
+  const counted = versionField(model)
   return make(`GET ${at}${keyPath(model)}`, {
     summary: `Read one ${model.name}`,
     operation: 'read',
@@ -92,13 +111,21 @@ export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: strin
     },
     handle({ db, params, query }: ReadContext): MaybePromise<JsonText> {
       const key = keyFromPath(model, params)
-      const shape = query === undefined || isEmpty(query) ? undefined : readRowQuery(askable, query)
-      return chain(
-        ScopedDb.read(db, (rows) => {
-          rows.session.last?.()
-          return rows.getJson(model, key, shape)
-        }),
-        (text) => new JsonText(text),
+      const plain = isEmpty(query)
+      const shape = plain ? undefined : readRowQuery(askable, query)
+      if (plain || counted === undefined) {
+        return chain(
+          ScopedDb.read(db, (rows) => {
+            rows.session.last?.()
+            return rows.getJson(model, key, shape)
+          }),
+          (text) => new JsonText(text),
+        )
+      }
+      return ScopedDb.read(db, (rows) =>
+        chain(versionOf(rows, model, key, counted), (version) =>
+          chain(rows.getJson(model, key, shape), (text) => new JsonText(text, shapedTag(text, version))),
+        ),
       )
     },
   })
@@ -134,6 +161,10 @@ function linkTo(at: string, query: Record<string, string | string[]>, next: stri
 }
 
 function unknownParameter(name: string): MonoblocError {
-  const violation = { path: ['query', name], code: 'unknown_parameter', message: 'a QUERY says everything in its body' }
+  const violation = {
+    path: ['query', name],
+    code: 'unknown_parameter',
+    message: 'a QUERY says everything but after in its body',
+  }
   return new MonoblocError('invalid_query', { violations: [violation] })
 }

@@ -19,6 +19,7 @@ import { jsonType, mergePatchType } from './media-type.ts'
 import type { ResourceEndpoint } from './resource-details.ts'
 import { keyFromPath, keyPath, pathOfKey } from './resource-key.ts'
 import { documentsIn, mergePatch } from './resource-merge.ts'
+import { tagOfVersion, versionField } from './resource-tag.ts'
 
 interface WriteContext<Body> {
   db: ScopedDb
@@ -138,7 +139,7 @@ async function change(
   return shown(db, model, keyOf(model, row))
 }
 
-/** The tag of a row is that of its plain representation, whatever form of it a client has read. */
+/** Holds a change to the tag of the plain representation, or to the version that the tag of another one carries. */
 async function checkVersion(
   db: ScopedDb,
   model: AnyModel,
@@ -149,7 +150,10 @@ async function checkVersion(
   const conditional = headers['if-match'] !== undefined || headers['if-none-match'] !== undefined
   if (!conditional && !required) return
   if (!conditional) throw new MonoblocError('precondition_required')
-  checkPrecondition(headers, contentTag(await ScopedDb.read(db, (rows) => rows.getJson(model, key))), required)
+  const text = await ScopedDb.read(db, (rows) => rows.getJson(model, key))
+  const counted = versionField(model)
+  const shaped = counted && tagOfVersion(headers['if-match'] ?? '', JSON.parse(text)[counted])
+  checkPrecondition(headers, shaped ?? contentTag(text), required)
 }
 
 /** The row as a read would show it, with its tag; undefined to whoever may write it and not read it. */

@@ -1,20 +1,35 @@
 import type { Definition } from '../access/index.ts'
-import { MonoblocError } from '../errors.ts'
-import type { AnyModel, Relations, Schema } from '../schema/index.ts'
+import { checkOptions, MonoblocError } from '../errors.ts'
+import { type AnyModel, Model, type Relations, type Schema } from '../schema/index.ts'
+import type { RouteCors } from './cors.ts'
 import { type Endpoint, createEndpoint as endpointFunction } from './endpoint.ts'
 import { capitalised, type ResourceEndpoint } from './resource-details.ts'
 import type { Askable } from './resource-query.ts'
 import { listEndpoint, queryEndpoint, readEndpoint } from './resource-read.ts'
 import { batchEndpoint, createEndpoint, deleteEndpoint, patchEndpoint, replaceEndpoint } from './resource-write.ts'
+import { changesOf } from './version-resource.ts'
+import type { ResourceChanges } from './version-types.ts'
 
 /** `list` is GET and QUERY of the collection, `create` POST of one and of a batch, `update` PUT and PATCH. */
 export type ResourceAction = 'list' | 'read' | 'create' | 'update' | 'delete'
+
+const known = {
+  at: true,
+  actions: true,
+  include: true,
+  limit: true,
+  requireMatch: true,
+  tags: true,
+  cors: true,
+  compress: true,
+  changes: true,
+} satisfies Record<keyof ResourceOptions<any, any>, true>
 
 const allActions: readonly ResourceAction[] = ['list', 'read', 'create', 'update', 'delete']
 
 type RelationPath<Ms, M> = (keyof Relations<Ms, M> & string) | `${keyof Relations<Ms, M> & string}.${string}`
 
-export interface ResourceOptions<Ms, M> {
+export interface ResourceOptions<Ms, M, C = any> {
   /** The path of the collection: `/articles`. A row is at `/articles/:id`. */
   at: `/${string}`
   /** Default: all of them. What they are granted is the policy's to say. */
@@ -27,6 +42,12 @@ export interface ResourceOptions<Ms, M> {
   requireMatch?: boolean
   /** Default: the first segment of the path. */
   tags?: readonly string[]
+  /** Which pages of other origins may use it, where that is not what `backend({ cors })` says. `false`: none. */
+  cors?: RouteCors
+  /** Whether its answers are compressed, where that is not what `backend({ compress })` says. */
+  compress?: boolean
+  /** What versions of the API have changed in its rows, in words of one row: see `backend({ versions })`. */
+  changes?: ResourceChanges<C>
 }
 
 /** A model over HTTP: REST endpoints whose rules are the model's policy. */
@@ -34,10 +55,15 @@ export interface Resource {
   readonly kind: 'resource'
   readonly model: AnyModel
   readonly endpoints: readonly Endpoint[]
+  /** The same at a path below that of a group. */
+  below(path: string): Resource
 }
 
 /** @throws MonoblocError `definition_invalid` */
 export function createResource(definition: Definition, model: AnyModel, options: ResourceOptions<any, any>): Resource {
+  if (!(model instanceof Model))
+    throw new MonoblocError('definition_invalid', { detail: 'resource() takes a model first.' })
+  checkOptions(`resource(${model.name})`, options, known)
   const { at, actions = allActions, requireMatch = false } = options
   const askable = askableOf(definition.schema, model, options)
   const make = endpointMaker(definition, model, options)
@@ -51,7 +77,12 @@ export function createResource(definition: Definition, model: AnyModel, options:
   for (const action of actions) {
     if (!allActions.includes(action)) throw invalid(model, `"${action}" is no action: ${allActions.join(', ')}.`)
   }
-  return { kind: 'resource', model, endpoints: actions.flatMap((action) => makers[action]()) }
+  return {
+    kind: 'resource',
+    model,
+    endpoints: actions.flatMap((action) => makers[action]()),
+    below: (path) => createResource(definition, model, { ...options, at: `${path}${at}` as `/${string}` }),
+  }
 }
 
 function askableOf(schema: Schema, model: AnyModel, { at, limit, include = [] }: ResourceOptions<any, any>): Askable {
@@ -80,7 +111,7 @@ function checkInclude(schema: Schema, model: AnyModel, path: string): void {
 function endpointMaker(
   definition: Definition,
   model: AnyModel,
-  { tags, at }: ResourceOptions<any, any>,
+  { tags, at, changes, cors, compress }: ResourceOptions<any, any>,
 ): ResourceEndpoint {
   const endpoint = endpointFunction<any, any>()
   return (route, { operation, openapi, accepts, ...options }) => {
@@ -91,13 +122,25 @@ function endpointMaker(
         anyone: true,
         tags: tags ?? [at.split('/')[1]],
         operationId: operation + capitalised(model),
+        ...(cors !== undefined && { cors }),
+        ...(compress !== undefined && { compress }),
+        ...(changes && { changes: changesOf(operation, changes) }),
         ...options,
       } as never,
     )
     const errors = definition.user ? (['unauthenticated', ...(openapi.errors ?? [])] as const) : openapi.errors
-    return { ...made, definition, openapi: { ...openapi, errors }, resource: model.name, ...(accepts && { accepts }) }
+    return {
+      ...made,
+      definition,
+      openapi: { ...openapi, errors },
+      resource: model.name,
+      ...(accepts && { accepts }),
+      ...(sparseOperations.has(operation) && { sparse: true }),
+    }
   }
 }
+
+const sparseOperations = new Set(['list', 'query', 'read'])
 
 function invalid(model: AnyModel, detail: string): MonoblocError {
   return new MonoblocError('definition_invalid', { subject: model.name, detail: `resource(${model.name}): ${detail}` })

@@ -1,5 +1,7 @@
-import type { StandardSchemaV1 } from '../schema/index.ts'
+import { closedInput, type StandardSchemaV1 } from '../schema/index.ts'
 import type { Endpoint } from './endpoint.ts'
+import { FormBody } from './form.ts'
+import { type AfterHook, type Hooks, withBefore } from './hooks.ts'
 import type { HttpLimits } from './limits.ts'
 import { jsonType } from './media-type.ts'
 import { CompiledReturns } from './returns.ts'
@@ -17,6 +19,8 @@ export interface Route {
   readonly paramsSchema: StandardSchemaV1 | undefined
   readonly querySchema: StandardSchemaV1 | undefined
   readonly bodySchema: StandardSchemaV1 | undefined
+  /** What the parts of a form are; undefined where the body is JSON. */
+  readonly form: FormBody | undefined
   /** Media types of the body, the usual one first. */
   readonly accepts: readonly string[]
   readonly returns: CompiledReturns
@@ -28,14 +32,26 @@ export interface Route {
   readonly safe: boolean
   readonly prepare: ((context: never) => unknown) | undefined
   readonly handle: (context: never) => unknown
+  /** Runs when the answer is there: from the route's own to the app's. */
+  readonly after: readonly AfterHook[]
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'QUERY'])
 
-/** @throws MonoblocError `definition_invalid` */
-export function compileRoute(endpoint: Endpoint, names: readonly string[], limits: HttpLimits): Route {
+/**
+ * @param app the app's own hooks
+ * @throws MonoblocError `definition_invalid`
+ */
+export function compileRoute(
+  endpoint: Endpoint,
+  names: readonly string[],
+  limits: HttpLimits,
+  app: Hooks | undefined,
+): Route {
   const { options, method, path } = endpoint
+  const hooks: Hooks[] = [app ?? {}, ...(endpoint.groups ?? []), options]
   const safe = safeMethods.has(method)
+  const mode = options.transaction ?? (safe ? 'read' : 'write')
   return {
     endpoint,
     label: `${method} ${path}`,
@@ -45,15 +61,20 @@ export function compileRoute(endpoint: Endpoint, names: readonly string[], limit
     anyone: options.anyone ?? false,
     paramsSchema: options.params,
     querySchema: options.query,
-    bodySchema: options.body,
+    bodySchema: options.body && closedInput(options.body),
+    form: options.body instanceof FormBody ? options.body : undefined,
     accepts: endpoint.accepts ?? [jsonType],
-    returns: new CompiledReturns(options.returns),
-    mode: options.transaction ?? (safe ? 'read' : 'write'),
+    returns: new CompiledReturns(options.returns, mode === false || !endpoint.definition),
+    mode,
     deadline: options.deadline ?? limits.deadline,
     bodyLimit: options.bodyLimit ?? limits.body,
     idempotent: options.idempotency ?? method === 'POST',
     safe,
-    prepare: options.prepare as Route['prepare'],
+    prepare: withBefore(
+      hooks.map(({ before }) => before),
+      options.prepare as Route['prepare'],
+    ),
     handle: options.handle as Route['handle'],
+    after: hooks.flatMap(({ after }) => after ?? []).toReversed(),
   }
 }

@@ -13,5 +13,5 @@ export {
 } from './log.ts'
 export { cleanFields, cleanUrl, isSecretKey } from './log-clean.ts'
 export { type LoopBlocked, type LoopDelay, LoopMonitor, loopBlocked, type Work } from './loop-monitor.ts'
-export { watchProcessErrors } from './process-errors.ts'
+export { toldElsewhere, watchProcessErrors } from './process-errors.ts'
 export { isRequestId, nextRequestId } from './request-id.ts'

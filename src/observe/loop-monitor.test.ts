@@ -51,8 +51,8 @@ describe('a block of the event loop', () => {
   })
   test('names every suspect when the marks do not tell', async () => {
     const { monitor, reports, reported } = started()
-    monitor.begin('GET /a')
-    monitor.begin('GET /b')
+    monitor.waits(monitor.begin('GET /a'))
+    monitor.waits(monitor.begin('GET /b'))
     monitor.end(monitor.begin('GET /short'))
     block(500)
     await reported()
@@ -71,6 +71,22 @@ describe('a block of the event loop', () => {
     monitor.end(work)
     await reported()
     expect(reports[0]!.cpuMs).toBeLessThan(reports[0]!.blockedMs / 2)
+  })
+  test("is the work's fault only where the process computed", () => {
+    const told = (cpuMs: number, work?: string) => {
+      const event = { blockedMs: 400, cpuMs, work, requestId: undefined, inFlight: [] }
+      const level = loopBlocked.level as (of: LoopBlocked) => string
+      const message = loopBlocked.message as (of: LoopBlocked) => string
+      return [level(event), message(event)]
+    }
+    expect(told(100, 'GET /a')).toEqual(['warn', expect.stringMatching(/^GET \/a blocked the event loop for 400 ms/)])
+    expect(told(99, 'GET /a')).toEqual([
+      'info',
+      expect.stringMatching(
+        /^The event loop stood still for 400 ms during GET \/a, and the process computed for 99 of them/,
+      ),
+    ])
+    expect(told(0)[1]).toContain('for 400 ms, and')
   })
 })
 

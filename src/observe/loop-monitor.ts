@@ -31,10 +31,20 @@ export interface LoopBlocked {
 
 export const loopBlocked: Diagnostic<LoopBlocked> = diagnostic(
   'loop.blocked',
-  'warn',
-  ({ work, blockedMs, inFlight }) =>
-    `${work ?? describe(inFlight)} blocked the event loop for ${blockedMs} ms: nothing else was served in that time`,
+  (event) => (isComputed(event) ? 'warn' : 'info'),
+  (event) => {
+    const { work, blockedMs, cpuMs, inFlight } = event
+    if (isComputed(event))
+      return `${work ?? describe(inFlight)} blocked the event loop for ${blockedMs} ms: nothing else was served in that time`
+    const during = work ? ` during ${work}` : ''
+    return `The event loop stood still for ${blockedMs} ms${during}, and the process computed for ${cpuMs} of them: the machine was busy, or a synchronous call waited`
+  },
 )
+
+// A quarter: a busy machine gives a process that wants all of a core at least as much of it, as a rule.
+function isComputed({ blockedMs, cpuMs }: LoopBlocked): boolean {
+  return cpuMs >= blockedMs / 4
+}
 
 export interface LoopDelay {
   /** Milliseconds since the last call of `delay()`: how late timers ran. */
@@ -90,11 +100,13 @@ export class LoopMonitor {
   /** Says that work begins: call it just before the code that could block. */
   begin(label: string, id?: string): Work {
     const work = { label, id }
-    if (this.#timer) {
-      this.#inFlight.add(work)
-      this.#mark(work, undefined)
-    }
+    if (this.#timer) this.#mark(work, undefined)
     return work
+  }
+
+  /** Says that work which has begun waits for something: from now until its end it is in flight. */
+  waits(work: Work): void {
+    if (this.#timer) this.#inFlight.add(work)
   }
 
   end(work: Work): void {

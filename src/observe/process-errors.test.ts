@@ -39,6 +39,14 @@ describe('a process-level error is logged with its stack, drains, and ends the p
   })
 })
 
+test('a call that its unit of work tells of is logged and ends nothing', async () => {
+  const { code, stdout } = await run(`
+    const { toldElsewhere } = await import('${door}')
+    Object.assign(Promise.reject(new Error('broken')), { [toldElsewhere]: {} })
+    setTimeout(() => process.exit(0), 50)`)
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ level: 'error', message: expect.stringContaining('await') })
+})
 test('a refusal of our own that nobody waited for is logged and ends nothing', async () => {
   const errors = new URL('../errors.ts', import.meta.url).href
   const { code, stdout } = await run(`

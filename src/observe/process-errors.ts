@@ -1,6 +1,9 @@
 import { MonoblocError } from '../errors.ts'
 import type { Logger } from './log.ts'
 
+/** On a promise: somebody else tells of it where nobody waits for it. No name of text, so that JSON never has it. */
+export const toldElsewhere = Symbol('told elsewhere')
+
 export interface ProcessErrorOptions {
   log: Logger
   /** Called once, with the first error: drain, then exit with 1. What comes after is only logged. */
@@ -10,7 +13,7 @@ export interface ProcessErrorOptions {
 /**
  * An exception that nothing caught leaves the program in a state that nobody knows, and a rejection that nothing handled
  * is one: it is logged, what is under way is finished, and the process ends with 1 to be started again. A refusal of
- * Monobloc's own that nobody waited for is only logged.
+ * Monobloc's own that nobody waited for is only logged, and so is a call that its unit of work fails for.
  *
  * @returns stops watching
  */
@@ -27,8 +30,8 @@ export function watchProcessErrors({ log, fail }: ProcessErrorOptions): () => vo
     'A rejected promise that nothing handled: finishing what is under way, then exiting',
   )
   // Our own refusals leave nothing undone. Whoever forgets an `await` would else let every client end the process.
-  const onRejection = (error: unknown) => {
-    if (!(error instanceof MonoblocError)) onForeignRejection(error)
+  const onRejection = (error: unknown, promise: Promise<unknown> & { [toldElsewhere]?: unknown }) => {
+    if (!(error instanceof MonoblocError) && promise[toldElsewhere] === undefined) onForeignRejection(error)
     else log.error('A call failed and nothing waited for it: write `await` before it', { error })
   }
   process.on('uncaughtException', onException)

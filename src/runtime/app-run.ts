@@ -1,15 +1,18 @@
 // One run of a backend, from configuration to the last log line.
 //
-// Start: configuration → log → composition → database open, schema check, seed → listen → ready.
+// Start: configuration → log → composition → port free? → database open, schema check, seed → listen → ready.
 // Stop, in reverse: not ready → connections drained → HTTP closed → database closed → log flushed.
 // A crash leaves nothing that the next start must mend: the database recovers its own log, and nothing else is on disk.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Done } from '../http/index.ts'
 import { createLogger, Diagnostics, Health, type Logger, LoopMonitor, logDiagnostics } from '../observe/index.ts'
-import type { BackendOptions, StartOptions } from './backend-types.ts'
+import type { BackendOptions, RunOptions, StartOptions } from './backend-types.ts'
 import { compose } from './compose.ts'
 import type { ComposedData } from './compose-data.ts'
 import { type Config, loadConfig } from './config.ts'
 import { ConnectionDrain } from './connection-drain.ts'
-import { type Address, listenOn } from './listening.ts'
+import { EmbeddedRequests } from './embedded-requests.ts'
+import { type Address, checkPort, listenOn } from './listening.ts'
 import { definitionOf, flatServed } from './served.ts'
 import { type Service, service, services } from './service.ts'
 import { wantsColour } from './start-report.ts'
@@ -22,18 +25,27 @@ export interface AppRun extends Service {
   readonly links: [string, string][]
   /** Absent in an app without models. */
   readonly data: ComposedData | undefined
-  /** Once it has started. */
+  /** Once it has started, where it listens. */
   address: Address | undefined
+  /** It has started, and does not stop. */
+  readonly isReady: boolean
+  /** Answers a request of another server. */
+  answer(request: IncomingMessage, response: ServerResponse, next?: Done): void
+  /** Lets the process end while this runs, when nothing else keeps it. */
+  unref(): void
 }
 
 /** What every part of a run is made with. */
 export interface RunContext {
-  options: BackendOptions
+  options: RunOptions
+  /** Whether it listens, or answers another server's requests only. */
+  listen: boolean
   config: Config
   log: Logger
   diagnostics: Diagnostics
   health: Health
   monitor: LoopMonitor
+  now: () => number
 }
 
 // A request that was sent before its sender could know arrives within a round trip; a second is one around the world
@@ -43,9 +55,9 @@ const idleGrace = { production: 1000, development: 50, test: 0 }
 const ephemeralSecret = 'MONOBLOC_SECRET is not set: tokens are signed with a random one and end with this run'
 
 /** @throws MonoblocError `configuration_invalid`, `definition_invalid` */
-export async function createAppRun(options: BackendOptions, start: StartOptions): Promise<AppRun> {
-  const { environment, folder, port } = start
-  const config = loadConfig({ options, environment, folder, port, signs: hasUsers(options) })
+export async function createAppRun(options: RunOptions, start: StartOptions): Promise<AppRun> {
+  const { environment, folder, listen = true, now = Date.now } = start
+  const config = loadConfig({ options, environment, folder, port: start.port, signs: hasUsers(options) })
   const log = await createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -57,23 +69,27 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
   for (const note of config.notes) log.warn(note)
   const health = new Health()
   const monitor = new LoopMonitor(diagnostics, { thresholdMs: options.blockedAfter })
-  const composed = await compose({ options, config, log, diagnostics, health, monitor })
+  const composed = await compose({ options, listen, config, log, diagnostics, health, monitor, now })
   if (composed.data && config.secret.from === 'random' && config.mode === 'development') log.info(ephemeralSecret)
   const drain = new ConnectionDrain(composed.server)
+  const embedded = new EmbeddedRequests()
 
   const http = service({
     name: 'http',
     async start() {
-      run.address = await listenOn(composed.server, config.port, config.host)
+      if (listen) run.address = await listenOn(composed.server, config.port, config.host)
       health.phase = 'ready'
     },
     async stop() {
       health.phase = 'stopping'
       run.address = undefined
-      const { cut } = await drain.drain({
-        deadline: config.drain,
-        idleGrace: Math.min(idleGrace[config.mode], config.drain),
-      })
+      composed.endStreams()
+      const grace = Math.min(idleGrace[config.mode], config.drain)
+      const [own, others] = await Promise.all([
+        listen ? drain.drain({ deadline: config.drain, idleGrace: grace }) : { cut: 0 },
+        embedded.drain(config.drain),
+      ])
+      const cut = own.cut + others
       if (cut > 0)
         log.warn(
           `${cut} connections were cut: their requests took longer than the ${config.drain} ms of MONOBLOC_DRAIN`,
@@ -81,8 +97,14 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
       await composed.close()
     },
   })
+  // Said before the database is opened and, maybe, filled for minutes.
+  const port = service({
+    name: 'port',
+    start: () => listen && composed.data && checkPort(config.port, config.host),
+    stop() {},
+  })
   const loop = service({ name: 'loop monitor', start: () => monitor.start(), stop: () => monitor.stop() })
-  const whole = services(options.name ?? 'app', [...composed.services, loop, http])
+  const whole = services(options.name ?? 'app', [port, ...composed.services, loop, http])
   const run: AppRun = {
     config,
     log,
@@ -90,8 +112,16 @@ export async function createAppRun(options: BackendOptions, start: StartOptions)
     links: composed.links,
     data: composed.data,
     address: undefined,
+    get isReady() {
+      return health.phase === 'ready'
+    },
+    answer(request, response, next) {
+      embedded.add(response)
+      composed.answer(request, response, next ?? null)
+    },
     start: () => whole.start(),
     stop: () => whole.stop().finally(() => log.flush()),
+    unref: () => void composed.server.unref().on('connection', (socket) => socket.unref()),
   }
   return run
 }

@@ -1,6 +1,20 @@
+import type { Definition } from '../access/index.ts'
 import type { SystemDb } from '../commit/index.ts'
 import type { MonoblocError } from '../errors.ts'
-import type { ApiInfo, ErrorMapper, HttpLimits } from '../http/index.ts'
+import type {
+  ApiInfo,
+  ApiVersions,
+  CorsOptions,
+  ErrorMapper,
+  HeaderOptions,
+  Hooks,
+  HttpLimits,
+  MountOptions,
+  NodeRequest,
+  StaticMount,
+  Use,
+  Used,
+} from '../http/index.ts'
 import type { LogDestination, Logger } from '../observe/index.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Config, ConfigOptions } from './config.ts'
@@ -20,9 +34,40 @@ export interface BackendOptions extends ConfigOptions {
    * it out. A route of the app's own at one of these addresses goes before.
    */
   reference?: boolean | ReferenceOptions
-  /** Everything it serves, in any order: endpoints, resources, and objects that hold some (`import * as articles`). */
+  /** Everything it serves, in any order: endpoints, resources, groups, and objects that hold some (`import * as articles`). */
   serve: readonly Served[]
+  /**
+   * Express apps and routers, and functions `(req, res, next)`, by path: they answer what nothing in `serve` does. An app
+   * answers all that it is given; a router or function may call `next()`.
+   *
+   *     mount: { '/legacy': expressApp }
+   */
+  mount?: MountOptions
+  /** Runs before each route. See `Hooks`. */
+  before?: Hooks['before']
+  /** Runs after each route. See `Hooks`. */
+  after?: Hooks['after']
   auth?: AuthOptions
+  /** The versions of the API. Endpoints and resources say in `changes` what each has changed. Default: it has one. */
+  versions?: ApiVersions
+  /**
+   * Folders whose files are served, by path: `{ '/assets': './public' }`, or `{ '/': { from: './dist', fallback:
+   * 'index.html' } }` for an app in the browser. What `serve` says at the same path goes before.
+   */
+  static?: Readonly<Record<`/${string}`, StaticMount>>
+  /** Which pages of other origins may use what is served. Default: none, as browsers have it. */
+  cors?: CorsOptions
+  /**
+   * Header fields of every answer: text sets one, null leaves one out that would come by itself, and what a handler says
+   * goes before. Behind TLS say `{ 'strict-transport-security': 'max-age=31536000' }`.
+   */
+  headers?: HeaderOptions
+  /**
+   * Whether answers are compressed (zstd, br, gzip). Default: those of GET, HEAD and QUERY from 1 KiB, unless the request
+   * came with cookies or the answer must not be stored. `true`: all; `false`: none, such as behind a proxy that does it.
+   * `compress` of an endpoint goes before.
+   */
+  compress?: boolean
   /** The app's own form of errors. Default: problem details (RFC 9457). */
   errors?: ErrorMapper
   /** Fills a database that has just been made. Runs once, as the system, before the first request. */
@@ -33,10 +78,15 @@ export interface BackendOptions extends ConfigOptions {
   blockedAfter?: number
 }
 
+/** What a run is made of: what code says, and what has been added since. */
+export interface RunOptions extends BackendOptions {
+  middleware?: readonly Used[]
+}
+
 /** What the OpenAPI document says beside name, version and description. */
 export type ReferenceOptions = Pick<ApiInfo, 'contact' | 'license' | 'servers' | 'openapi'>
 
-/** What `endpoint` and `resource` return, or an object that holds some among its values. */
+/** What `endpoint`, `resource` and `group` return, or an object that holds some among its values. */
 export type Served = object
 
 export interface AuthOptions {
@@ -44,16 +94,25 @@ export interface AuthOptions {
   schemes?: readonly string[]
   /** Seconds that an access token lives. Default: a day. */
   lifetime?: number
+  /**
+   * The key of the user of a request without a token, as middleware knows it; nothing for nobody.
+   *
+   *     identify: (req) => req.session?.userId
+   *
+   * A cookie comes along whoever's page makes a browser ask: give it `SameSite`.
+   */
+  identify?(req: NodeRequest): unknown
 }
 
 /** One route, as `monobloc routes` lists it. */
 export interface RouteInfo {
+  /** `*`: any, of a mounted app. */
   method: string
   path: string
   /** Who may ask: `anyone`, the name of the user model, or `policy` where the model's policy says. */
   access: string
   transaction: 'read' | 'write' | 'none'
-  /** Where it comes from: `endpoint`, `resource article`, `monobloc`. */
+  /** Where it comes from: `endpoint`, `resource article`, `static`, `mount`. */
   source: string
 }
 
@@ -66,12 +125,16 @@ export interface Listening extends Address {
 export interface StartOptions {
   /** Stronger than PORT. 0: any free one. */
   port?: number
+  /** False: it answers only what `toNodeHandler` is given. Default: it listens. */
+  listen?: boolean
   /** Default: `process.env`. */
   environment?: NodeJS.ProcessEnv
   /** Where `.env` files are and relative paths begin. Default: the working folder. */
   folder?: string
   /** Where log lines go. Default: standard output. */
   logTo?: LogDestination
+  /** Milliseconds since 1970, by which rows, ids, tokens, keys and the commit log are dated. Default: `Date.now`. */
+  now?: () => number
 }
 
 export interface Inspection {
@@ -79,6 +142,9 @@ export interface Inspection {
   config: Config | MonoblocError
   /** Undefined in an app without models. */
   schema: Schema | undefined
+  /** What `define` has made: models, policies, hooks. */
+  definition: Definition | undefined
+  seed: BackendOptions['seed']
 }
 
 /** Which request's key. */
@@ -104,7 +170,7 @@ export interface Backend {
    * exits when it can't start (78: configuration, 69: port or database in use, 1: anything else). Under a test runner
    * (NODE_ENV=test) it leaves the process alone and throws instead.
    *
-   * @param port stronger than PORT; 0: any free one
+   * @param port as the option `port`: PORT is stronger. 0: any free one
    */
   listen(port?: number): Promise<Listening>
   /**
@@ -129,6 +195,13 @@ export interface Backend {
    * @throws MonoblocError `not_found` when no such key is unsettled
    */
   settle(claim: UnsettledClaim, answer: SettledAnswer | null): Promise<void>
+  /**
+   * Adds middleware of Connect or Express, which runs for every request before its route is looked for, in the order in
+   * which it was added. Before the backend starts.
+   *
+   *     app.use(helmet()).use('/admin', requireAdmin)
+   */
+  use: Use<Backend>
   /** Every route, without starting anything. */
   routes(): RouteInfo[]
   /** What it would start with, for tools: its configuration and its models. Nothing is opened or written. */

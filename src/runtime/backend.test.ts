@@ -1,6 +1,9 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { define, endpoint, model, t } from 'monobloc'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { folderWith } from '../../test/api/child-app.ts'
 import { exerciseService } from '../../test/conformance/exercise-service.ts'
@@ -106,6 +109,35 @@ describe('a backend', () => {
     const { config, schema } = notes().inspect({ environment: { NODE_ENV: 'production', PORT: 'x' }, folder })
     expect(config).toMatchObject({ code: 'configuration_invalid', violations: [{ path: ['PORT'] }] })
     expect([...schema!.models.keys()]).toContain('note')
+  })
+  test('listens where PORT says, whatever the code says', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as net.AddressInfo
+    onTestFinished(() => void taken.close())
+    vi.stubEnv('PORT', '0')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const app = backend({ serve: [endpoint('GET /', { handle: () => 1 })], logLevel: 'silent' })
+    onTestFinished(() => app.stop())
+    expect((await app.listen(port)).port).not.toBe(port)
+    await app.stop()
+    vi.stubEnv('PORT', '')
+    await expect(app.listen(port)).rejects.toMatchObject({ code: 'port_taken' })
+  })
+  test('finds a taken port before it fills a database', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    onTestFinished(() => void taken.close())
+    const seed = vi.fn()
+    const folder = folderWith({})
+    const app = notes({ seed, port: (taken.address() as net.AddressInfo).port })
+    await expect(
+      app.start({ environment: { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' }, folder }),
+    ).rejects.toMatchObject({
+      code: 'port_taken',
+    })
+    expect(seed).not.toHaveBeenCalled()
+    expect(existsSync(path.join(folder, 'data'))).toBe(false)
   })
   test('takes listen() in a test as a start', async () => {
     const app = backend({ serve: [endpoint('GET /', { handle: () => 1 })], logLevel: 'silent' })

@@ -1,11 +1,14 @@
-import type { StoredAnswer } from '../commit/index.ts'
-import { MonoblocError } from '../errors.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ScopedDb, type StoredAnswer } from '../commit/index.ts'
+import { checkOptions, MonoblocError } from '../errors.ts'
+import { type Done, type Use, type Used, useInto } from '../http/index.ts'
 import { silentLogger } from '../observe/index.ts'
 import { type AppRun, createAppRun } from './app-run.ts'
 import type {
   Backend,
   BackendOptions,
   Listening,
+  RunOptions,
   SettledAnswer,
   StartOptions,
   UnsettledClaim,
@@ -14,6 +17,8 @@ import { listRoutes } from './compose.ts'
 import type { ComposedData } from './compose-data.ts'
 import { loadConfig } from './config.ts'
 import { idempotencyScope } from './http-host.ts'
+import type { Address } from './listening.ts'
+import { answerMark, refuse } from './node-handler.ts'
 import { runProgram } from './program.ts'
 import { definitionOf, flatServed } from './served.ts'
 import { service } from './service.ts'
@@ -34,6 +39,59 @@ export function backend(options: BackendOptions): Backend {
   return new AppBackend(options)
 }
 
+const known = {
+  name: true,
+  version: true,
+  description: true,
+  reference: true,
+  serve: true,
+  mount: true,
+  before: true,
+  after: true,
+  auth: true,
+  versions: true,
+  static: true,
+  cors: true,
+  headers: true,
+  compress: true,
+  errors: true,
+  seed: true,
+  limits: true,
+  blockedAfter: true,
+  port: true,
+  host: true,
+  data: true,
+  database: true,
+  keepSecret: true,
+  logLevel: true,
+  logFormat: true,
+  bodyLimit: true,
+  drain: true,
+} satisfies Record<keyof BackendOptions, true>
+
+// `testing` is in no public type: see compose-data.ts.
+function checkBackend(options: BackendOptions): void {
+  const { testing: _, ...said } = { testing: undefined, ...options }
+  checkOptions('backend()', options && said, known)
+  if (!Array.isArray(options.serve)) throw invalid('backend(): serve is a list: backend({ serve: [hello] }).')
+}
+
+const allOptions = new WeakMap<Backend, BackendOptions>()
+
+/** What a backend was made with, for tools that run it in other circumstances. */
+export function optionsOf(app: Backend): BackendOptions {
+  const options = allOptions.get(app)
+  if (!options) throw new MonoblocError('app_invalid', { detail: 'This is not what backend() returns.' })
+  return options
+}
+
+// Of a backend that answers what another server is asked.
+const nowhere: Address = { url: '', host: '', port: 0, askedFor: 0 }
+
+function invalid(detail: string): MonoblocError {
+  return new MonoblocError('definition_invalid', { detail })
+}
+
 // As long as a request's: whoever has more to do makes several transactions of it.
 const transactionDeadline = 10_000
 
@@ -49,7 +107,12 @@ function storedAnswer({ status, body }: SettledAnswer): StoredAnswer {
 class AppBackend implements Backend {
   readonly [backendMark] = true
   readonly name: string
-  readonly #options: BackendOptions
+  readonly #options: RunOptions
+  readonly #middleware: Used[] = []
+  readonly use: Use<Backend>
+  /** Set by `start`, unset by `stop`. */
+  #started: Promise<void> | undefined
+  #stopped = false
   #startOptions: StartOptions = {}
   #run: AppRun | undefined
 
@@ -66,7 +129,14 @@ class AppBackend implements Backend {
   })
 
   constructor(options: BackendOptions) {
-    this.#options = options
+    checkBackend(options)
+    this.#options = { ...options, middleware: this.#middleware }
+    allOptions.set(this, this.#options)
+    const use = useInto<Backend>(this.#middleware)
+    this.use = (...given: unknown[]) => {
+      if (this.#started) throw invalid('use(path?, middleware): before the backend starts.')
+      return use.apply(this, given as never)
+    }
     this.name = options.name ?? 'app'
   }
 
@@ -79,22 +149,42 @@ class AppBackend implements Backend {
   }
 
   listen(port?: number): Promise<Listening> {
-    return runProgram(this, port === undefined ? {} : { port }, () => this.#run)
+    // As strong as the option: what operates the app says PORT.
+    if (port !== undefined) this.#options.port = port
+    return runProgram(this, {}, () => this.#run)
   }
 
   async start(options: StartOptions = {}): Promise<Listening> {
-    this.#startOptions = options
-    await this.#service.start()
-    return { ...this.#run!.address!, stop: () => this.stop() }
+    if (!this.#started) {
+      this.#stopped = false
+      this.#startOptions = options
+      this.#started = this.#service.start()
+      this.#started.catch(() => (this.#started = undefined))
+    }
+    await this.#started
+    return { ...(this.#run!.address ?? nowhere), stop: () => this.stop() }
+  }
+
+  [answerMark](request: IncomingMessage, response: ServerResponse, next?: Done): void {
+    if (this.#run?.isReady) this.#run.answer(request, response, next)
+    else if (this.#stopped) refuse(new MonoblocError('shutting_down'), response, next)
+    else {
+      this.start({ listen: false }).then(
+        () => this.#run!.answer(request, response, next),
+        (error) => refuse(error, response, next),
+      )
+    }
   }
 
   stop(): Promise<void> {
+    this.#started = undefined
+    this.#stopped = true
     return this.#service.stop()
   }
 
   transaction<D, T>(work: (db: D) => Promise<T>): Promise<T> {
     const { units } = this.#data()
-    return units.write({ deadline: transactionDeadline }, 'system', (db) => work(db as D))
+    return units.write({ deadline: transactionDeadline }, 'system', (db) => ScopedDb.whole(db as D, work))
   }
 
   settle({ key, route, user }: UnsettledClaim, answer: SettledAnswer | null): Promise<void> {
@@ -111,10 +201,9 @@ class AppBackend implements Backend {
   }
 
   inspect({ environment, folder }: StartOptions = {}) {
-    return {
-      config: this.#configuration(environment, folder),
-      schema: definitionOf(flatServed(this.#options.serve))?.schema,
-    }
+    const definition = definitionOf(flatServed(this.#options.serve))
+    const { seed } = this.#options
+    return { config: this.#configuration(environment, folder), schema: definition?.schema, definition, seed }
   }
 
   #configuration(environment: NodeJS.ProcessEnv | undefined, folder: string | undefined) {

@@ -1,10 +1,19 @@
 import path from 'node:path'
 import { type Definition, Identity, Tokens } from '../access/index.ts'
-import { Idempotency, IdempotencyRecord, Units } from '../commit/index.ts'
+import { Idempotency, IdempotencyRecord, ScopedDb, Units } from '../commit/index.ts'
 import type { HttpHost } from '../http/index.ts'
-import { createSqliteStorage, Queries, type Storage } from '../storage/index.ts'
+import {
+  createSqliteMigrator,
+  createSqliteStorage,
+  duplicateIndexes,
+  Queries,
+  readMigrationFiles,
+  type Storage,
+} from '../storage/index.ts'
+import { seedDeadline } from './app-data.ts'
 import type { RunContext } from './app-run.ts'
 import { createHttpHost } from './http-host.ts'
+import { programRunner } from './migration-program.ts'
 import { checkSchema } from './schema-check.ts'
 import { type Service, service } from './service.ts'
 import { storageReports } from './storage-diagnostics.ts'
@@ -13,6 +22,8 @@ import { createUpkeep } from './upkeep.ts'
 export interface ComposedData {
   host: HttpHost<any>
   units: Units
+  /** Absent in an app without users. */
+  identity: Identity | undefined
   idempotency: Idempotency
   storage: Storage
   /** In the order in which they start. */
@@ -24,22 +35,24 @@ const tokenLifetime = 24 * 60 * 60
 
 /** Everything that an app with models has: database, units of work, identity. */
 export function composeData(context: RunContext, definition: Definition): ComposedData {
-  const { options, config, log, diagnostics, health } = context
+  const { options, config, log, diagnostics, health, now } = context
   const { schema, policies, hooks, user } = definition
   const storage = createSqliteStorage({
     file: path.resolve(config.database.file),
     mode: config.mode === 'production' ? 'production' : 'development',
+    clock: { now },
     ...storageReports(diagnostics, log),
     // In no public type: the fault campaign must see it lose what was acknowledged.
     ...('testing' in options && { testing: options.testing }),
   })
-  const queries = new Queries(storage.dialect, schema)
+  const queries = new Queries(storage.dialect, schema, { now })
   const units = new Units({ storage, queries, schema, hooks, guardFor: (acting) => policies.guard(schema, acting) })
-  const idempotency = new Idempotency(storage, queries)
+  const idempotency = new Idempotency(storage, queries, { now })
   const tokens = new Tokens({
     secret: config.secret.value,
     issuer: options.name ?? 'app',
     lifetime: options.auth?.lifetime ?? tokenLifetime,
+    now,
   })
   const identity = user && new Identity({ storage, queries, tokens, user, schemes: options.auth?.schemes })
   policies.check(schema)
@@ -49,14 +62,27 @@ export function composeData(context: RunContext, definition: Definition): Compos
       `no policy grants anything of ${silent.map(({ name }) => name).join(', ')}: users are refused everything there`,
     )
   }
+  if (config.mode === 'development') {
+    for (const { index, coveredBy, table } of duplicateIndexes(schema)) {
+      const cover = coveredBy === 'key' ? `the key of ${table}` : coveredBy
+      log.warn(`the index ${index} is not needed: ${cover} begins with the same fields`)
+    }
+  }
   health.check('database', () => storage.read({ deadline: probeDeadline }, (session) => session.first(anything, [])))
 
   async function prepare(): Promise<void> {
-    const { fresh, applied } = await checkSchema(storage, schema, config.mode)
+    const { fresh, applied } = await checkSchema({
+      storage,
+      migrator: createSqliteMigrator({ file: config.database.file, clock: { now } }),
+      files: readMigrationFiles(config.migrations),
+      runProgram: programRunner(definition, queries),
+      schema,
+      mode: config.mode,
+    })
     if (applied.length > 0) log.info('the database was made to match the models', { changes: applied })
     if (!fresh || !options.seed) return
     log.info('filling the new database')
-    await options.seed(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never)
+    await ScopedDb.whole(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never, options.seed)
   }
 
   const database = service({
@@ -72,18 +98,16 @@ export function composeData(context: RunContext, definition: Definition): Compos
     },
     stop: () => storage.close(),
   })
-  const upkeep = createUpkeep({ storage, idempotency, log })
+  const upkeep = createUpkeep({ storage, queries, schema, now, idempotency, log })
   return {
-    host: createHttpHost({ units, idempotency, identity }),
+    host: createHttpHost({ units, idempotency, identity, identify: options.auth?.identify }),
     units,
+    identity,
     idempotency,
     storage,
     services: [database, upkeep],
   }
 }
-
-// A seed fills a whole database, once.
-const seedDeadline = 10 * 60 * 1000
 
 /** Answered by the database itself, whatever its tables are. */
 const anything = { sql: 'select 1 as one', reach: 'bounded' } as const

@@ -57,6 +57,7 @@ describe('a setting comes from', () => {
   test('code, and the environment over code', () => {
     expect(load({}, { port: 4000, bodyLimit: 5, drain: 0 })).toMatchObject({ port: 4000, bodyLimit: 5, drain: 0 })
     expect(load({ PORT: '0' }, { port: 4000 }).port).toBe(0)
+    expect(problems({}, { port: 70_000 }).PORT).toContain('(from listen(port) or backend({ port }))')
   })
   test('the environment, then .env.{mode}, then .env.local, then .env', () => {
     file('.env', 'PORT=1001\nHOST=a\nMONOBLOC_DATA=b\nMONOBLOC_LOG=warn')
@@ -149,8 +150,9 @@ describe('values', () => {
     })
   })
   test('that look like settings and are none are noted, with the one that was meant', () => {
-    const { notes } = load({ MONOBLOC_SECERT: 'x', MONOBLOC_WHATEVER: 'y', OTHER: 'z' })
+    const { notes } = load({ MONOBLOC_SECERT: 'x', MONOBLOC_PORT: '1', MONOBLOC_WHATEVER: 'y', OTHER: 'z' })
     expect(notes).toContain('MONOBLOC_SECERT (from environment) is not a setting; did you mean MONOBLOC_SECRET?')
+    expect(notes).toContain('MONOBLOC_PORT (from environment) is not a setting; did you mean PORT?')
     expect(notes).toContain('MONOBLOC_WHATEVER (from environment) is not a setting')
     expect(notes.join()).not.toContain('OTHER')
   })

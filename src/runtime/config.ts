@@ -1,16 +1,15 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { MonoblocError, type Violation } from '../errors.ts'
+import { didYouMean, MonoblocError, type Violation } from '../errors.ts'
 import { cleanUrl, type LogLevel, logLevels } from '../observe/index.ts'
 import { type DatabaseConfig, parseDatabaseUrl } from './config-database.ts'
 import { type Environment, type Mode, modes, readEnvironment } from './config-environment.ts'
 import { resolveSecret, type Secret, sessionSecret } from './config-secret.ts'
-import { didYouMean } from './config-suggestion.ts'
 import { duration, hostName, oneOf, type Parsed, type Parser, quote, size, wholeNumber } from './config-value.ts'
 
 /** What code may say. The environment, where it says the same, is stronger: operating an app changes no code. */
 export interface ConfigOptions {
-  /** Default 3000. 0: any free one, which is printed. Environment: PORT. */
+  /** Default 3000. 0: any free one, which is printed. `listen(port)` says the same, and is stronger. Environment: PORT. */
   port?: number
   /**
    * Default `127.0.0.1` in development, since what runs there speaks freely; `0.0.0.0` in production, where a
@@ -47,6 +46,8 @@ export interface Config {
   /** Absolute. */
   data: string
   database: DatabaseConfig
+  /** The folder of migrations: `migrations` in the working folder. Absolute. */
+  migrations: string
   secret: Secret
   logLevel: LogLevel
   logFormat: 'json' | 'pretty'
@@ -66,7 +67,7 @@ export interface Told {
 
 export interface ConfigSources {
   options?: ConfigOptions
-  /** Said at the call of `listen`: stronger than everything. */
+  /** Said at the call of `start`: stronger than everything. */
   port?: number
   /** Default: `process.env`. Its NODE_ENV is the mode; default `development`. */
   environment?: NodeJS.ProcessEnv
@@ -115,7 +116,14 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const database = reader.read('DATABASE_URL', 'database', options.database, parse, fallback)
   const secret = reader.secret(options.keepSecret ?? false, config.data, sources)
   reader.finish()
-  return { ...config, database, secret: secret!, told: reader.told, notes: reader.notes }
+  return {
+    ...config,
+    database,
+    migrations: path.resolve(folder, 'migrations'),
+    secret: secret!,
+    told: reader.told,
+    notes: reader.notes,
+  }
 }
 
 /** Takes settings one by one and keeps what is wrong with them until the end. */
@@ -139,10 +147,11 @@ class ConfigReader {
 
   read<T>(name: string, option: string, given: unknown, parse: Parser<T>, otherwise: T, argument?: T): T {
     this.#known.add(name)
-    const said = argument === undefined ? undefined : { value: String(argument), from: 'the argument of listen()' }
+    const said = argument === undefined ? undefined : { value: String(argument), from: 'start({ port })' }
     const setting = said ?? this.#environment.settings.get(name)
     const value = setting?.value ?? (given === undefined ? undefined : String(given))
-    const from = setting?.from ?? (given === undefined ? 'default' : `backend({ ${option} })`)
+    const code = option === 'port' ? 'listen(port) or backend({ port })' : `backend({ ${option} })`
+    const from = setting?.from ?? (given === undefined ? 'default' : code)
     const parsed: Parsed<T> = value === undefined ? { value: otherwise } : parse(value)
     if ('problem' in parsed) this.#problem(name, `${parsed.problem} (from ${from})`)
     this.told.push({ name, value: show(value ?? otherwise), from })
@@ -172,7 +181,9 @@ class ConfigReader {
     for (const [name, { from }] of this.#environment.settings) {
       if (!name.startsWith('MONOBLOC_') || this.#known.has(name)) continue
       // Only a note: a setting of a later version must not keep an older one from starting when it is rolled back.
-      this.notes.push(`${name} (from ${from}) is not a setting${didYouMean(name, this.#known)}`)
+      const bare = name.slice('MONOBLOC_'.length)
+      const meant = this.#known.has(bare) ? `; did you mean ${bare}?` : didYouMean(name, this.#known)
+      this.notes.push(`${name} (from ${from}) is not a setting${meant}`)
     }
     if (this.#problems.length === 0) return
     const detail = this.#problems.map(({ path: [name], message }) => `${name} ${message}`).join('; ')

@@ -1,6 +1,14 @@
 import type { Definition } from '../access/index.ts'
-import { type Endpoint, referenceEndpoints } from '../http/index.ts'
+import {
+  type DocumentOptions,
+  type Endpoint,
+  type OpenApiDocument,
+  openApiDocumentOf,
+  referenceEndpoints,
+  VersionList,
+} from '../http/index.ts'
 import type { BackendOptions } from './backend-types.ts'
+import { definitionOf, flatServed } from './served.ts'
 
 export interface Described {
   /** What serves the OpenAPI document and the reference. */
@@ -14,19 +22,10 @@ export function describeServed(
   endpoints: readonly Endpoint[],
   definition: Definition | undefined,
   bodyLimit: number,
+  versions: VersionList | undefined,
 ): Described {
-  const { name = 'app', version, description, reference = true, errors, auth } = options
-  if (reference === false) return { reference: [], links: [] }
-  const made = referenceEndpoints({
-    ...(reference === true ? {} : reference),
-    name,
-    version,
-    description,
-    errors,
-    endpoints: [...endpoints],
-    schemes: definition?.user && (auth?.schemes ?? ['Bearer']),
-    bodyLimit,
-  })
+  if (options.reference === false) return { reference: [], links: [] }
+  const made = referenceEndpoints(documentOptions(options, endpoints, definition, bodyLimit), versions)
   const taken = new Set(endpoints.map(({ method, path }) => `${method} ${path}`))
   const served = made.filter(({ method, path }) => !taken.has(`${method} ${path}`))
   const labels: [string, string][] = [
@@ -34,4 +33,39 @@ export function describeServed(
     ['OpenAPI', '/openapi.json'],
   ]
   return { reference: served, links: labels.filter(([, path]) => served.some((endpoint) => endpoint.path === path)) }
+}
+
+function documentOptions(
+  { name = 'app', version, description, reference, errors, auth }: BackendOptions,
+  endpoints: readonly Endpoint[],
+  definition: Definition | undefined,
+  bodyLimit: number,
+): DocumentOptions {
+  return {
+    ...(typeof reference === 'object' ? reference : {}),
+    name,
+    version,
+    description,
+    errors,
+    endpoints: [...endpoints],
+    schemes: definition?.user && (auth?.schemes ?? ['Bearer']),
+    bodyLimit,
+  }
+}
+
+// As the setting's default.
+const usualBodyLimit = 1024 ** 2
+
+/**
+ * The OpenAPI document of an app, whether it serves one or not.
+ *
+ * @throws MonoblocError `definition_invalid` for a version that is not known
+ */
+export function openApiOf(
+  options: BackendOptions,
+  { bodyLimit = usualBodyLimit, version }: { bodyLimit?: number; version?: string },
+): Promise<OpenApiDocument> {
+  const endpoints = flatServed(options.serve)
+  const versions = options.versions && new VersionList(options.versions)
+  return openApiDocumentOf(documentOptions(options, endpoints, definitionOf(endpoints), bodyLimit), versions, version)
 }

@@ -7,7 +7,7 @@ export const exitCodes = {
   usage: 64,
   /** Something is in use that may be free later: the port, the database (EX_UNAVAILABLE). */
   unavailable: 69,
-  /** A commit failed with an I/O error, and what is on disk is unknown (EX_IOERR). */
+  /** The disk failed: what is on it is unknown, or it could not be read (EX_IOERR). */
   disk: 74,
   /** Starting again changes nothing until somebody changes the configuration, the app or the machine (EX_CONFIG). */
   configuration: 78,
@@ -19,6 +19,9 @@ const byCode: Record<string, number> = {
   configuration_invalid: exitCodes.configuration,
   definition_invalid: exitCodes.configuration,
   schema_differs: exitCodes.configuration,
+  schema_newer: exitCodes.configuration,
+  migration_pending: exitCodes.configuration,
+  migration_refused: exitCodes.configuration,
   dependency_missing: exitCodes.configuration,
   listen_refused: exitCodes.configuration,
   port_taken: exitCodes.unavailable,
@@ -29,5 +32,15 @@ const byCode: Record<string, number> = {
 /** The exit code of a process that could not start. By the error's code: the app may have loaded another copy of this package. */
 export function exitCodeOf(error: unknown): number {
   const { name, code = '' } = (error ?? {}) as { name?: string; code?: string }
+  if (isDiskError(error)) return exitCodes.disk
   return (name === 'MonoblocError' && byCode[code]) || exitCodes.failure
+}
+
+// As the system says it, or SQLite by its primary code; an error of ours has it as its cause.
+function isDiskError(error: unknown): boolean {
+  const { cause } = (error ?? {}) as { cause?: unknown }
+  return [error, cause].some((one) => {
+    const { code, errcode } = (one ?? {}) as { code?: string; errcode?: number }
+    return code === 'EIO' || (errcode !== undefined && (errcode & 255) === 10)
+  })
 }

@@ -3,18 +3,21 @@ import type { Idempotency, IdempotentRequest, ScopedDb, StoredAnswer, Units } fr
 import { MonoblocError } from '../errors.ts'
 import type { Answer, HttpHost, Unit, UnitScope } from '../http/index.ts'
 import type { AnyRow, MaybePromise } from '../storage/index.ts'
+import type { AuthOptions } from './backend-types.ts'
 
 export interface HttpHostOptions {
   units: Units
   idempotency: Idempotency
   /** Absent in an app without a user model. */
   identity: Identity | undefined
+  /** Asked where a request has no token. */
+  identify?: AuthOptions['identify']
 }
 
 type Work = (scope: UnitScope) => MaybePromise<Answer>
 
 /** Runs what HTTP asks for in units of work, as the user who asks. */
-export function createHttpHost({ units, idempotency, identity }: HttpHostOptions): HttpHost<AnyRow> {
+export function createHttpHost({ units, idempotency, identity, identify }: HttpHostOptions): HttpHost<AnyRow> {
   const who = (unit: Unit<AnyRow>) => ({
     actor: unit.user && identity ? identity.keyOf(unit.user) : null,
     cause: unit.cause,
@@ -60,17 +63,25 @@ export function createHttpHost({ units, idempotency, identity }: HttpHostOptions
 
   return {
     ...(identity && {
-      identify: (headers) => identity.identify(headers.authorization),
+      identify: identify
+        ? (headers, request) => identity.identify(headers.authorization) ?? known(identity, identify(request))
+        : (headers) => identity.identify(headers.authorization),
       tools: { auth: { issue: (user: object) => identity.issue(user) } },
     }),
     run(unit, work) {
       if (unit.mode === 'write') return inTransaction(unit, work)
       if (unit.mode === false) return withoutTransaction(unit, work)
-      return units.read({ deadline: unit.deadline, label: unit.label }, unit.user, (db) => work({ db }))
+      return units.read(unit, unit.user, (db) => work({ db }))
     },
     prepare: (unit, work) =>
       work({ db: units.loose(unit.user, { readOnly: true, deadline: unit.deadline }) satisfies ScopedDb }),
   }
+}
+
+/** The user whose key middleware has found out. */
+function known(identity: Identity, key: unknown): MaybePromise<AnyRow | null> {
+  if (key instanceof Promise) return key.then((found) => known(identity, found))
+  return key === null || key === undefined ? null : identity.byKey(key)
 }
 
 function claimOf(unit: Unit<AnyRow>, identity: Identity | undefined): IdempotentRequest | null {

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { MonoblocError } from '../errors.ts'
 
 export interface Address {
@@ -26,6 +25,19 @@ export async function listenOn(server: Server, port: number, host: string): Prom
   }
   const actual = (server.address() as AddressInfo).port
   return { url: `http://${openable(host)}:${actual}`, host, port: actual, askedFor: port }
+}
+
+/**
+ * Sees that a port is free, for whoever has much to do before it listens there.
+ *
+ * @throws MonoblocError `port_taken`, `listen_refused`
+ */
+export async function checkPort(port: number, host: string): Promise<void> {
+  if (port === 0) return
+  const server = createServer()
+  await listenOn(server, port, host)
+  server.close()
+  await once(server, 'close')
 }
 
 function openable(host: string): string {

@@ -20,6 +20,7 @@ export function nameBlockers(endpoint: Endpoint, monitor: LoopMonitor): Endpoint
       }
       // The handler's own promise goes on unchanged: what waits for it waits no turn longer.
       if (result instanceof Promise) {
+        monitor.waits(work)
         const end = () => monitor.end(work)
         result.then(end, end)
       } else monitor.end(work)

@@ -27,7 +27,7 @@ function probe(
   summary: string,
   report: () => HealthReport | Promise<HealthReport>,
 ): Endpoint {
-  return endpoint(route, {
+  const made = endpoint(route, {
     anyone: true,
     transaction: false,
     summary,
@@ -38,4 +38,7 @@ function probe(
       return body
     },
   })
+  // An orchestrator knows no versions of the API.
+  const probe: Endpoint = { ...made, at: () => probe }
+  return probe
 }

@@ -14,8 +14,14 @@ async function check(mode: Mode, position: number, changes: SchemaChange[]) {
     position: async () => position,
     apply: async (_: unknown, some: readonly SchemaChange[]) => void applied.push(...some),
   }
+  const migrator = {
+    history: async () => [],
+    migratedTo: async () => 0,
+    follow: async () => ({ steps: [], questions: [] }),
+  } as never
+  const sources = { storage, migrator, files: [], runProgram: () => {}, schema: {} as never, mode }
   try {
-    return { ...(await checkSchema(storage, {} as never, mode)), ran: applied }
+    return { ...(await checkSchema(sources)), ran: applied }
   } catch (error) {
     return { error: error as Error & { code: string; violations: unknown[] }, ran: applied }
   }

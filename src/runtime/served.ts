@@ -1,16 +1,16 @@
 import type { Definition } from '../access/index.ts'
 import { MonoblocError } from '../errors.ts'
-import type { Endpoint } from '../http/index.ts'
+import { type Endpoint, endpointBelow, type Group, inGroup, type Resource } from '../http/index.ts'
 import type { Served } from './backend-types.ts'
 
-/** What `serve` holds, with the contents of objects such as module namespaces taken out of them. */
-export function flatServed(serve: readonly Served[]): Endpoint[] {
+/** What `serve` holds, with the contents of groups, and of objects such as module namespaces, taken out of them. */
+export function flatServed(serve: readonly Served[], at = ''): Endpoint[] {
   return serve.flatMap((item) => {
-    if (isServed(item)) return endpointsOf(item)
+    if (isServed(item)) return endpointsOf(item, at)
     const inside = typeof item === 'object' && item !== null ? Object.values(item).filter(isServed) : []
-    if (inside.length > 0) return inside.flatMap(endpointsOf)
+    if (inside.length > 0) return inside.flatMap((one) => endpointsOf(one, at))
     throw new MonoblocError('definition_invalid', {
-      detail: 'serve takes endpoints, resources, and objects that hold some, such as `import * as articles`.',
+      detail: 'serve takes endpoints, resources, groups, and objects that hold some, such as `import * as articles`.',
     })
   })
 }
@@ -26,17 +26,17 @@ export function definitionOf(endpoints: readonly Endpoint[]): Definition | undef
   return [...found][0]
 }
 
-interface ServedItem {
-  kind: string
-  /** A resource is several endpoints. */
-  endpoints?: readonly Endpoint[]
-}
+type ServedItem = Endpoint | Resource | Group
 
 function isServed(value: unknown): value is ServedItem {
   const kind = (value as ServedItem | null | undefined)?.kind
-  return kind === 'endpoint' || kind === 'resource'
+  return kind === 'endpoint' || kind === 'resource' || kind === 'group'
 }
 
-function endpointsOf(item: ServedItem): readonly Endpoint[] {
-  return item.endpoints ?? [item as unknown as Endpoint]
+/** @param at the path of the group around them */
+function endpointsOf(item: ServedItem, at: string): readonly Endpoint[] {
+  if (item.kind === 'endpoint') return [endpointBelow(at, item)]
+  if (item.kind === 'resource') return (at === '' ? item : item.below(at)).endpoints
+  const whole = at + (item.options.at ?? '')
+  return flatServed(item.options.serve, whole).map((endpoint) => inGroup(item, whole, endpoint))
 }

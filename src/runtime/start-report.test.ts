@@ -62,6 +62,13 @@ describe('the report of a start', () => {
     expect(startFailure(later, false)).toContain('New.')
     expect([exitCodeOf(later), exitCodeOf(null), exitCodeOf({ code: 'port_taken' })]).toEqual([1, 1, 1])
   })
+  test('because of the disk ends with 74', () => {
+    const said = Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 1034 })
+    const full = Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 })
+    expect(exitCodeOf(new MonoblocError('database_error', { cause: said }))).toBe(74)
+    expect(exitCodeOf(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' }))).toBe(74)
+    expect(exitCodeOf(new MonoblocError('database_error', { cause: full }))).toBe(1)
+  })
   test('shows the stack of any other error', () => {
     expect(startFailure(new TypeError('odd'), false)).toMatch(/^It did not start\.\nTypeError: odd\n {4}at /)
     expect(startFailure('odd', false)).toBe('It did not start.\nodd\n')

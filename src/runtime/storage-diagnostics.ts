@@ -23,7 +23,7 @@ export function storageReports(
     onScan: (report) => diagnostics.on(tableScanned) && diagnostics.emit(tableScanned, report),
     onWal: (report) => diagnostics.on(walGrown) && diagnostics.emit(walGrown, report),
     onFatal(error) {
-      log.fatal('A commit failed and the process ends at once, because what is on disk is unknown', { error })
+      log.fatal('The disk failed and the process ends at once, because what is on disk is unknown', { error })
       log.flush()
       process.exit(exitCodes.disk)
     },

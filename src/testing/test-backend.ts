@@ -1,0 +1,131 @@
+import { Agent } from 'node:http'
+import type { SystemDb } from '../commit/index.ts'
+import { MonoblocError } from '../errors.ts'
+import { type AppRun, type Backend, type BackendOptions, createAppRun, optionsOf } from '../runtime/index.ts'
+import type { AnyModel } from '../schema/index.ts'
+import { changesAfter, type TestChange } from './test-changes.ts'
+import { createTestClient, type TestClient } from './test-client.ts'
+import { createTestClock, type TestClock } from './test-clock.ts'
+import { makeFolder, removeFolder } from './test-folder.ts'
+import { keepLog, type TestLogLine } from './test-log.ts'
+import { forkDatabase, templateOf, testEnvironment } from './test-template.ts'
+
+export interface TestOptions {
+  /** Fills the database from which those of all tests are copied. Default: the backend's own `seed`. False: empty. */
+  seed?: BackendOptions['seed'] | false
+  /** Settings as the environment says them: `{ MONOBLOC_BODY_LIMIT: '1kb' }`. The machine's own do not get in. */
+  environment?: NodeJS.ProcessEnv
+}
+
+export interface TestUser extends TestClient {
+  /** A new access token, which ends as any other does. */
+  readonly token: string
+}
+
+/** A backend of one test, on a database of its own. As a client it is nobody: `await app.get('/articles')`. */
+export interface TestBackend extends TestClient, AsyncDisposable {
+  /**
+   * A client that is signed in as this user: a row of the user model, or any object with its key. It signs in anew for each
+   * request, so that moving the clock signs nobody out.
+   */
+  as(user: object): TestUser
+  /** The data, as the system sees it. Each call is a transaction of its own. */
+  readonly db: SystemDb<any, any>
+  readonly clock: TestClock
+  /** Every line that was logged, from `debug` on, in order. Errors are written to standard error, too. */
+  readonly log: readonly TestLogLine[]
+  /** Every row that was written since the test began, in order; of one model, where it is named. */
+  written(model?: AnyModel | string): Promise<TestChange[]>
+  /** `http://127.0.0.1:…`, for other clients. */
+  readonly url: string
+  /** Stops it and removes its database, as `await using` does at the end of its block. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a backend for one test, in milliseconds: its database is a copy of one that was made once, tables, seed and
+ * all. Any number of them run side by side.
+ *
+ *   await using app = await testBackend(backend)
+ *   const ann = app.as(await app.db.insert(User, { name: 'ann' }))
+ *   expect(await ann.post('/notes', { title: 'Bread' })).toMatchObject({ status: 201 })
+ *
+ * One that is never stopped ends with the process, and so does its database.
+ *
+ * @throws MonoblocError what `start` throws
+ */
+export async function testBackend(app: Backend, { seed, environment }: TestOptions = {}): Promise<TestBackend> {
+  const own = optionsOf(app)
+  const options: BackendOptions = { ...own, seed: seed === false ? undefined : (seed ?? own.seed) }
+  const folder = makeFolder()
+  const clock = createTestClock()
+  const log: TestLogLine[] = []
+  try {
+    const run = await createAppRun(options, {
+      folder,
+      environment: { ...testEnvironment(folder), ...environment },
+      logTo: keepLog(log),
+      now: () => clock.now().getTime(),
+    })
+    if (run.data) forkDatabase(await templateOf(own, options), folder)
+    await run.start()
+    run.unref()
+    return await offer({ run, folder, clock, log, scheme: own.auth?.schemes?.[0] ?? 'Bearer' })
+  } catch (error) {
+    removeFolder(folder)
+    throw error
+  }
+}
+
+interface Started {
+  run: AppRun
+  folder: string
+  clock: TestClock
+  log: TestLogLine[]
+  /** The word before a token. */
+  scheme: string
+}
+
+async function offer({ run, folder, clock, log, scheme }: Started): Promise<TestBackend> {
+  const { port, url } = run.address!
+  const agent = new Agent({ keepAlive: true })
+  const begun = (await run.data?.storage.position()) ?? 0
+  const data = () => run.data ?? missing('models')
+  const issue = (user: object) => (data().identity ?? missing('users')).issue(user)
+  const client = (headers: () => Record<string, string>) => createTestClient({ port, agent, headers })
+  async function stop(): Promise<void> {
+    agent.destroy()
+    await run.stop()
+    removeFolder(folder)
+  }
+  return {
+    ...client(() => ({})),
+    as(user) {
+      // A row that is none is refused here, and not at the first request.
+      issue(user)
+      return {
+        ...client(() => ({ authorization: `${scheme} ${issue(user)}` })),
+        get token() {
+          return issue(user)
+        },
+      }
+    },
+    get db() {
+      return data().units.loose('system', { readOnly: false }) as unknown as SystemDb<any, any>
+    },
+    clock,
+    log,
+    async written(model) {
+      const name = typeof model === 'object' ? model.name : model
+      const changes = await changesAfter(data(), begun)
+      return name === undefined ? changes : changes.filter(({ table }) => table === name)
+    },
+    url,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function missing(what: string): never {
+  throw new MonoblocError('not_running', { detail: `This backend has no ${what}.` })
+}

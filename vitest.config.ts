@@ -14,7 +14,7 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['{src,test,examples,scripts,bench}/**/*.test.ts'],
+    include: ['{src,test,examples,scripts,bench}/**/*.test.ts', 'packages/*/src/**/*.test.ts'],
     pool: 'forks',
     // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.
     maxWorkers: '100%',

@@ -23,13 +23,22 @@ async function bundle(): Promise<void> {
   await build.write({ dir: dist, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' })
 }
 
-/** Each export of package.json with a `source` is an entry of the same name: `./testing` becomes dist/testing.js. */
-function entriesOfExports(): Record<string, string> {
+interface Door {
+  source: string
+  import: { types: string; default: string }
+  require: { types: string; default: string }
+}
+
+/** The exports of package.json that are built. */
+function doors(): [subpath: string, door: Door][] {
   const { exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  return Object.entries<Door>(exports).filter(([, target]) => target.source)
+}
+
+/** Each is an entry of the same name: `./testing` becomes dist/testing.js. */
+function entriesOfExports(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries<{ source?: string }>(exports)
-      .filter(([, target]) => target.source)
-      .map(([subpath, target]) => [subpath === '.' ? 'index' : subpath.slice(2), target.source!]),
+    doors().map(([subpath, { source }]) => [subpath === '.' ? 'index' : subpath.slice(2), source]),
   )
 }
 
@@ -70,12 +79,26 @@ function declarations(): void {
 
 /** `require('monobloc')` gives the ES module itself (Node can, since 22.12): one instance however it is loaded. */
 function commonJs(): void {
-  writeFileSync(path.join(dist, 'index.cjs'), "'use strict'\nmodule.exports = require('./index.js')\n")
-  writeFileSync(path.join(dist, 'index.d.cts'), "export * from './index.js'\n")
+  for (const [, door] of doors()) {
+    const beside = (file: string) => `./${path.basename(file).replace('.d.ts', '.js')}`
+    const code = `'use strict'\nmodule.exports = require('${beside(door.import.default)}')\n`
+    writeFileSync(path.join(root, door.require.default), code)
+    writeFileSync(path.join(root, door.require.types), `export * from '${beside(door.import.types)}'\n`)
+  }
   writeFileSync(path.join(dist, 'cli.cjs'), "'use strict'\nimport('./cli.js')\n")
+}
+
+/** packages/create-monobloc, whose one file needs nothing beside its template. */
+async function createPackage(): Promise<void> {
+  const folder = path.join(root, 'packages/create-monobloc')
+  rmSync(path.join(folder, 'dist'), { recursive: true, force: true })
+  const build = await rolldown({ cwd: folder, input: 'src/main.ts', platform: 'node' })
+  await build.write({ file: path.join(folder, 'dist/main.js'), format: 'esm' })
+  writeFileSync(path.join(folder, 'dist/main.cjs'), "'use strict'\nimport('./main.js')\n")
 }
 
 rmSync(dist, { recursive: true, force: true })
 await bundle()
 declarations()
 commonJs()
+await createPackage()

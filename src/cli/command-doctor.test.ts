@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -107,6 +107,28 @@ describe('monobloc doctor', () => {
       })
       expect(code).toBe(0)
     }
+  })
+  test('tells which migrations are not applied, changed, or lacking', async () => {
+    const folder = folderWith({ 'app.ts': app })
+    const migrate = async (...args: string[]) => {
+      expect((await new Child([command, 'migrate', ...args], { folder }).exit).code).toBe(0)
+    }
+    const found = async () => (await doctor(folder)).of('migrations').map(({ status, found }) => `${status}: ${found}`)
+    expect(await found()).toEqual([])
+    await migrate('plan', '--name', 'initial')
+    expect(await found()).toEqual(['ok: 1 files, applied at the first start'])
+    await migrate('apply')
+    expect(await found()).toEqual(['ok: 1 applied, and the models are what they make'])
+    writeFileSync(
+      path.join(folder, 'app.ts'),
+      app.replace('text: t.text()', 'text: t.text(), more: t.text().nullable()'),
+    )
+    expect(await found()).toEqual([expect.stringMatching(/^warn: no file makes: .*more/)])
+    await migrate('plan', '--name', 'more')
+    expect(await found()).toEqual(['warn: 0002-more is pending'])
+    const file = path.join(folder, 'migrations/0001-initial.sql')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\nselect 1;`)
+    expect((await found())[0]).toBe('fail: 0001-initial is changed')
   })
   test('tells every problem of the configuration', async () => {
     const source = appSource(users.serve, '', users.before)

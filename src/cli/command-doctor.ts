@@ -9,12 +9,11 @@ export const doctorCommand: Command = {
   summary: 'Check that the app can run here.',
   takesApp: true,
   about: `Checks the version of Node.js, the app, its configuration, the clock, the data folder, the disk, the port, and the
-database: integrity_check, foreign_key_check, its settings, and its tables against the models. Nothing is listened
-on, and nothing is written but what opening the database writes. With --json: an array of
+database: integrity_check, foreign_key_check, its settings, its tables against the models, and the files of migrations
+against both. Nothing is listened on, and nothing is written but what opening the database writes. With --json: an array of
 { check, status: "ok" | "warn" | "fail", found, remedy }.`,
   options: {
     production: { type: 'boolean', help: 'Check as `monobloc start` would run it. Default: as `monobloc dev` does.' },
-    json: { type: 'boolean', help: 'Print JSON.' },
   },
   exits: { 1: 'A check has failed.' },
   async run({ production, json }, file, { folder, out, colour }) {
@@ -39,7 +38,8 @@ async function examine(load: () => Promise<{ app: Backend; file: string }>, fold
     })),
   )
   if (!app) return findings
-  const { config, schema } = app.inspect({ folder })
+  const loadedApp = app
+  const { config, schema } = loadedApp.inspect({ folder })
   if (config instanceof Error) return [...findings, ...configProblems(config)]
   const said = config.told.filter(({ name, from }) => name !== 'NODE_ENV' && from !== 'default' && from !== 'random')
   const told = said.map(({ name, from }) => `${name} (${from})`)
@@ -56,6 +56,10 @@ async function examine(load: () => Promise<{ app: Backend; file: string }>, fold
     ...(await carefully('disk', () => machine.checkDisk(patient))),
     ...(await carefully('database', () => database.checkFile(patient))),
     ...(await carefully('models', () => database.checkModels(patient))),
+    ...(await carefully('migrations', async () => {
+      const { checkMigrations } = await import('./doctor-migrations.ts')
+      return checkMigrations(loadedApp, folder)
+    })),
   )
   return findings
 }

@@ -8,7 +8,7 @@ export const routesCommand: Command = {
   takesApp: true,
   about: `Lists every route with its method, path, who may ask (access), its transaction, and where it comes from. Nothing
 is started and no database is opened. With --json: an array of { method, path, access, transaction, source }.`,
-  options: { json: { type: 'boolean', help: 'Print JSON.' } },
+  options: {},
   exits: {},
   async run({ json }, file, { folder, out, colour }) {
     programs().inspecting = true

@@ -1,6 +1,6 @@
-import { setAddress } from './address-options.ts'
 import { loadApp } from './app-load.ts'
 import type { Command } from './command.ts'
+import { setRunOptions } from './run-options.ts'
 
 export const startCommand: Command = {
   name: 'start',
@@ -8,7 +8,7 @@ export const startCommand: Command = {
   takesApp: true,
   about: `Runs with NODE_ENV=production: an app with users needs MONOBLOC_SECRET (or says keepSecret: true), tables are created
 only in an empty database, log lines are JSON unless standard output is a terminal. SIGTERM and SIGINT finish
-what is under way and exit 0; a second signal exits at once.`,
+what is under way and exit 0; a second signal exits at once. With --json: log lines are JSON on a terminal too.`,
   options: {
     port: {
       type: 'string',
@@ -19,7 +19,7 @@ what is under way and exit 0; a second signal exits at once.`,
   },
   exits: { 130: 'Told to stop twice (SIGINT).', 143: 'Told to stop twice (SIGTERM).' },
   async run(options, file, { folder }) {
-    setAddress(options)
+    setRunOptions(options)
     const { app, listens } = await loadApp(file, folder, 'production')
     if (!listens) await app.listen()
     return undefined

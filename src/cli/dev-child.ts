@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { exitCodeOf, programs, startFailure, wantsColour } from '../runtime/index.ts'
 import { loadApp } from './app-load.ts'
 import { shortRouteTable } from './command-routes.ts'
+import { type Outline, outlineOf } from './dev-outline.ts'
 
 export type ChildMessage =
   | { type: 'loaded'; files: string[] }
-  | { type: 'listening'; url: string; port: number; askedFor: number }
+  | { type: 'listening'; url: string; port: number; askedFor: number; outline: Outline }
 
 const [file, folder, run] = process.argv.slice(2) as [string, string, 'first' | 'again']
 const loaded = new Set<string>()
@@ -19,6 +20,9 @@ registerHooks({
     return next(url, context)
   },
 })
+
+// Ten calls, V8's default, are our own: the line of the app that made the first of them comes after.
+Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 30)
 
 const tell = (message: ChildMessage) => process.connected && process.send!(message)
 
@@ -40,8 +44,9 @@ try {
   // A file that listens by itself may not have waited for it; the start under way is the same one.
   await (listens ? app.start() : app.listen())
   const { url, port, askedFor } = app.address!
-  if (run === 'first') process.stdout.write(`${shortRouteTable(app.routes(), wantsColour())}\n`)
-  tell({ type: 'listening', url, port, askedFor })
+  const json = process.env.MONOBLOC_LOG_FORMAT === 'json'
+  if (run === 'first' && !json) process.stdout.write(`${shortRouteTable(app.routes(), wantsColour())}\n`)
+  tell({ type: 'listening', url, port, askedFor, outline: outlineOf(app) })
   // Written at exit otherwise, which a kill would skip.
   flushCompileCache()
 } catch (error) {

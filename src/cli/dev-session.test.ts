@@ -38,6 +38,45 @@ describe('monobloc dev', () => {
     await change('app.ts', `${appSource(hello)}\n// changed`, again)
     expect(child.text.match(/is ready at|method {2}path/g)).toHaveLength(2)
   })
+  test('with --json writes nothing but JSON, one object a line', async () => {
+    const folder = folderWith({ 'app.ts': appSource(hello) })
+    const child = new Child([command, 'dev', '--port=0', '--json'], { folder })
+    await child.url()
+    writeFileSync(path.join(folder, 'app.ts'), `${appSource(hello)}\n// changed`)
+    await child.says(again)
+    child.process.kill('SIGINT')
+    await child.exit
+    for (const line of child.text.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('level')
+  })
+  test('shows what changed in routes and schema since it last served', async () => {
+    const notes = (field: string, route: string) =>
+      appSource(
+        `data.endpoint('GET ${route}', { anyone: true, handle: ({ db }) => db.find(Note) })`,
+        '',
+        `const Note = model('note', { id: t.id(), ${field} })
+        const data = define({ models: { Note } })`,
+      )
+    const { child, change } = dev({ 'app.ts': notes('text: t.text()', '/notes') })
+    await child.url()
+    await change('app.ts', 'broken', /waiting for a change/)
+    const from = child.text.length
+    await change('app.ts', notes(`text: t.text(), title: t.text().nullable()`, '/all'), again)
+    const told = await child.says(/schema {2}\+ note\.title {2}text, nullable\n/, from)
+    expect(told.input).toMatch(/routes {2}- GET \/notes +anyone, read\n {2}routes {2}\+ GET \/all +anyone, read\n/)
+    expect(told.input).not.toContain('note.text ')
+  })
+  test('an error inside of a call shows the line of the app that called', async () => {
+    const { child } = dev({
+      'app.ts': appSource(
+        `data.endpoint('GET /notes', { anyone: true, handle: ({ db }) => db.asSystem().find(Note, { where: { text: undefined } }) })`,
+        '',
+        `const Note = model('note', { id: t.id(), text: t.text() })
+        const data = define({ models: { Note } })`,
+      ),
+    })
+    await fetch(`${await child.url()}/notes`)
+    await child.says(/undefined_in_filter[\s\S]*at handle \(file:\S+app\.ts:\d+/)
+  })
   test('shows a crash, waits for a change, and serves again', async () => {
     const { child, change, get } = dev({ 'app.ts': appSource(hello) })
     const url = await child.url()

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { environmentFiles, painter, sessionSecret } from '../runtime/index.ts'
 import type { Terminal } from './command.ts'
 import type { ChildMessage } from './dev-child.ts'
+import { type Outline, type OutlineChange, outlineChanges } from './dev-outline.ts'
 import { type SourceWatcher, watchSources } from './dev-watch.ts'
 
 export interface DevOptions {
@@ -19,12 +20,17 @@ export interface DevOptions {
   file: string
   /** The data folder, absolute: what is written there restarts nothing. */
   data: string
+  /** Whether what it says is JSON, a line each: `{ time, level, message }`, as the app's log is. */
+  json: boolean
   terminal: Terminal
   environment: NodeJS.ProcessEnv
 }
 
 // Open connections of a browser or a stuck handler must not make a restart slow.
 const stopTime = 300
+
+// What fits a screen; a checkout of another branch changes hundreds.
+const mostChanges = 25
 
 export class DevSession {
   readonly #options: DevOptions
@@ -36,6 +42,8 @@ export class DevSession {
   #ending = false
   #served = false
   #changedAt: number | undefined
+  /** Of the last run that served. */
+  #outline: Outline | undefined
 
   constructor(options: DevOptions) {
     this.#options = options
@@ -104,7 +112,27 @@ export class DevSession {
       this.#say('dim', `serving again at ${message.url}/${took}`)
     }
     this.#served = true
+    if (this.#outline) this.#tellChanges(outlineChanges(this.#outline, message.outline))
+    this.#outline = message.outline
     this.#changedAt = undefined
+  }
+
+  /** What the change was about: the routes and the tables that are not what they were. */
+  #tellChanges(changes: readonly OutlineChange[]): void {
+    if (changes.length === 0) return
+    const { json, terminal } = this.#options
+    if (json) {
+      this.#say('dim', 'what changed', { changes })
+      return
+    }
+    const paint = painter(terminal.colour)
+    const styles = { '+': 'green', '-': 'red', '~': 'yellow' } as const
+    const width = Math.max(...changes.map(({ name }) => name.length))
+    const lines = changes.slice(0, mostChanges).map(({ part, sign, name, text }) => {
+      return `  ${part}  ${paint(styles[sign], `${sign} ${name.padEnd(width)}`)}  ${paint('dim', text)}\n`
+    })
+    const more = changes.length - lines.length
+    terminal.err(lines.join('') + (more > 0 ? `  … and ${more} more\n` : ''))
   }
 
   #onExit(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
@@ -130,9 +158,11 @@ export class DevSession {
     this.#done.resolve(code)
   }
 
-  #say(style: 'dim' | 'yellow' | 'red', text: string): void {
-    const { err, colour } = this.#options.terminal
-    err(`${painter(colour)(style, text)}\n`)
+  #say(style: 'dim' | 'yellow' | 'red', text: string, fields: object = {}): void {
+    const { json, terminal } = this.#options
+    const level = { dim: 'info', yellow: 'warn', red: 'error' }[style]
+    const line = { time: new Date().toISOString(), level, message: text, ...fields }
+    terminal.err(`${json ? JSON.stringify(line) : painter(terminal.colour)(style, text)}\n`)
   }
 }
 

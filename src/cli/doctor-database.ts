@@ -54,8 +54,8 @@ export async function checkModels({ config, schema }: Patient): Promise<Finding[
       .map(({ description, safe }) => (safe ? description : `${description} (could lose data)`))
       .join('; ')
     const remedy = changes.every(({ safe }) => safe)
-      ? '`monobloc dev` makes these changes; production refuses to start until they are made.'
-      : 'Not all of this can be done without risk: change the models back, or move the data by hand.'
+      ? '`monobloc dev` makes these changes; for production: monobloc migrate plan --name what-it-does, then apply.'
+      : 'It can cost data, so it needs consent: monobloc migrate plan --name what-it-does, then apply.'
     return [opened, warn('models', `the database lacks: ${found}`, remedy)]
   } catch (error) {
     const busy = error instanceof MonoblocError && error.code === 'database_busy'

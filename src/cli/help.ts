@@ -1,5 +1,6 @@
 import { exitCodes, painter } from '../runtime/index.ts'
-import type { Command } from './command.ts'
+import type { Command, Operand, OptionSpec } from './command.ts'
+import { everywhere } from './command-line.ts'
 
 /** `monobloc --help`. */
 export function generalHelp(commands: readonly Command[], colour: boolean): string {
@@ -23,17 +24,34 @@ export function generalHelp(commands: readonly Command[], colour: boolean): stri
 /** `monobloc <command> --help`. */
 export function commandHelp(command: Command, colour: boolean): string {
   const paint = painter(colour)
-  const options = Object.entries(command.options).map(([name, { type, value, help }]): Row => {
-    return [type === 'string' ? `--${name} <${value}>` : `--${name}`, help]
-  })
+  const options = Object.entries({ ...command.options, json: everywhere.json! })
   return sections([
     `${paint('bold', `monobloc ${command.name}`)}: ${command.summary}`,
-    `Usage: monobloc ${command.name}${command.takesApp ? ' [app]' : ''} [options]`,
+    usage(command),
     command.about,
-    rows('Options:', [...options, ['-h, --help', 'Print this help.']]),
+    ...(command.operands ?? []).map(operandHelp),
+    rows('Options:', [...options.map(optionHelp), ['-h, --help', 'Print this help.']]),
     ...(command.takesApp ? [appHelp] : []),
     exitHelp(command.exits),
   ])
+}
+
+function usage({ name, operands = [], takesApp }: Command): string {
+  const words = operands.map((operand) => {
+    const choices = Object.keys(operand.choices ?? {})
+    if (operand.optional) return `[${operand.name}]`
+    return choices.length > 0 ? choices.join('|') : `<${operand.name}>`
+  })
+  return ['Usage: monobloc', name, ...words, ...(takesApp ? ['[app]'] : []), '[options]'].join(' ')
+}
+
+function operandHelp({ name, help, choices }: Operand): string {
+  return choices ? rows(`<${name}>: ${help}`, Object.entries(choices)) : `<${name}>: ${help}`
+}
+
+function optionHelp([name, { type, value, choices, only, help }]: [string, OptionSpec]): Row {
+  const whole = [only ? `For ${only.join(' and ')}.` : '', help, choices ? `One of ${choices.join(', ')}.` : '']
+  return [type === 'string' ? `--${name} <${value}>` : `--${name}`, whole.filter(Boolean).join(' ')]
 }
 
 type Row = [name: string, text: string, width?: number]

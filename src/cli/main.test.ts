@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { appSource, Child, command, folderWith, hello, programSource } from '../../test/api/child-app.ts'
+import { commands } from './commands.ts'
+import { commandHelp } from './help.ts'
 
 const secret = 'abcdefghijklmnopqrstuvwxyz012345'
 const notes = `model('note', { id: t.id(), text: t.text() })`
@@ -25,11 +27,29 @@ describe('monobloc', () => {
     for (const word of ['dev', 'start', 'routes', 'doctor', '64', '69', '78']) expect(help.out).toContain(word)
     expect(help.out).not.toContain('\x1b')
   })
-  test.each(['dev', 'start', 'routes', 'doctor'])('%s has its own help', async (name) => {
-    const { code, out } = await run([name, '--help'], {})
-    expect(code).toBe(0)
-    expect(out).toContain(`Usage: monobloc ${name} [app]`)
-    expect(out).toContain('Exit codes:')
+  test('lists every command, and each has its own help, usage and exit codes, and takes --json', async () => {
+    const { out } = await run(['--help'], {})
+    for (const command of commands) {
+      expect(out).toContain(`  ${command.name} `)
+      const help = commandHelp(command, false)
+      expect(help).toMatch(new RegExp(`^Usage: monobloc ${command.name} `, 'm'))
+      for (const part of ['Options:', '--json', 'Exit codes:', ...Object.keys(command.options)]) {
+        expect(help).toContain(part)
+      }
+      expect(command.about).toMatch(/--json/)
+    }
+    expect((await run(['routes', '--help'], {})).out).toContain('Usage: monobloc routes [app]')
+  })
+  test('with --json says on standard error, as JSON, why it has failed', async () => {
+    const { code, out, err } = await run(['routes', '--json'], { 'app.ts': 'export const app = 1' })
+    expect({ code, out }).toEqual({ code: 78, out: '' })
+    expect(JSON.parse(err)).toMatchObject({
+      error: { code: 'app_invalid', message: expect.stringContaining('no default export'), violations: [] },
+    })
+  })
+  test('completion prints a script, and needs to know whose', async () => {
+    expect((await run(['completion', 'bash'], {})).out).toContain('complete -o filenames -F _monobloc monobloc')
+    expect(await run(['completion'], {})).toMatchObject({ code: 64, out: '' })
   })
   test('refuses what it does not understand with 64, on standard error', async () => {
     const wrong = await run(['strat'], {})

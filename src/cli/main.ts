@@ -1,25 +1,18 @@
 import { exitCodeOf, exitCodes, startFailure, wantsColour } from '../runtime/index.ts'
-import type { Command, Terminal } from './command.ts'
-import { devCommand } from './command-dev.ts'
-import { doctorCommand } from './command-doctor.ts'
 import { parseCommandLine } from './command-line.ts'
-import { routesCommand } from './command-routes.ts'
-import { startCommand } from './command-start.ts'
+import { commands } from './commands.ts'
+import { failureJson } from './failure-json.ts'
 import { commandHelp, generalHelp } from './help.ts'
+import { processTerminal } from './terminal.ts'
 import { packageVersion } from './version.ts'
 
-const commands: readonly Command[] = [devCommand, startCommand, routesCommand, doctorCommand]
-
-const terminal: Terminal = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  colour: wantsColour(),
-  folder: process.cwd(),
-}
+const args = process.argv.slice(2)
+const line = parseCommandLine(args, commands)
+const json = line.kind === 'run' && line.options.json === true
+const terminal = processTerminal(json)
 
 /** @returns the exit code, or undefined when the process goes on and ends by itself */
-async function main(args: string[]): Promise<number | undefined> {
-  const line = parseCommandLine(args, commands)
+async function main(): Promise<number | undefined> {
   switch (line.kind) {
     case 'version':
       terminal.out(`${packageVersion()}\n`)
@@ -33,16 +26,16 @@ async function main(args: string[]): Promise<number | undefined> {
       return exitCodes.usage
     }
     case 'run':
-      return line.command.run(line.options, line.app, terminal)
+      return line.command.run(line.options, line.app, terminal, line.words)
   }
 }
 
 try {
-  const code = await main(process.argv.slice(2))
+  const code = await main()
   // What the app's own code has left running must not keep a command alive that has done its work. Output first.
   if (code !== undefined) process.stdout.write('', () => process.exit(code))
 } catch (error) {
-  terminal.err(startFailure(error, wantsColour(process.stderr)))
+  terminal.err(json ? failureJson(error) : startFailure(error, wantsColour(process.stderr)))
   // The app's own code may have left timers and sockets behind.
   process.exit(exitCodeOf(error))
 }

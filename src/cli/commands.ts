@@ -1,0 +1,31 @@
+import type { Command } from './command.ts'
+import { buildCommand } from './command-build.ts'
+import { completionCommand } from './command-completion.ts'
+import { dbCommand } from './command-db.ts'
+import { devCommand } from './command-dev.ts'
+import { doctorCommand } from './command-doctor.ts'
+import { explainCommand } from './command-explain.ts'
+import { indexesCommand } from './command-indexes.ts'
+import { migrateCommand } from './command-migrate.ts'
+import { openapiCommand } from './command-openapi.ts'
+import { resetCommand } from './command-reset.ts'
+import { routesCommand } from './command-routes.ts'
+import { seedCommand } from './command-seed.ts'
+import { startCommand } from './command-start.ts'
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  devCommand,
+  startCommand,
+  buildCommand,
+  migrateCommand,
+  seedCommand,
+  resetCommand,
+  routesCommand,
+  openapiCommand,
+  explainCommand,
+  indexesCommand,
+  dbCommand,
+  doctorCommand,
+  completionCommand(() => commands),
+]

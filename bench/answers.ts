@@ -53,7 +53,7 @@ async function checkWrites(server: RunningServer): Promise<void> {
 }
 
 /** Rows that are in the server's database, read by a connection of the bench's own. */
-export function countItems({ file }: RunningServer): number {
+export function countItems({ file }: Pick<RunningServer, 'file'>): number {
   const db = new DatabaseSync(file!, { readOnly: true, timeout: 10_000 })
   try {
     return Number(db.prepare('select count(*) as n from item').get()!.n)

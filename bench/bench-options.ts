@@ -39,6 +39,7 @@ Measures Monobloc beside node:http answering a constant (raw), and Express and F
   --json FILE        writes the rows
   --check            ends with 1 when a target is missed
   --write-docs       writes docs/benchmarks.md
+  --field            instead: beside frameworks and ORMs; has options of its own (--field --help)
   --help
 `
 
@@ -80,7 +81,8 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
   }
 }
 
-function listOf<T extends string>(name: string, given: string | undefined, allowed: readonly T[]): readonly T[] {
+/** The names of a list that was given, all where none was. @throws TypeError for one that is not allowed */
+export function listOf<T extends string>(name: string, given: string | undefined, allowed: readonly T[]): readonly T[] {
   if (given === undefined) return allowed
   const asked = given.split(',')
   const unknown = asked.find((one) => !allowed.includes(one as T))
@@ -88,7 +90,8 @@ function listOf<T extends string>(name: string, given: string | undefined, allow
   return allowed.filter((one) => asked.includes(one))
 }
 
-function numberOf(name: string, text: string, isRight: (value: number) => boolean = Number.isFinite): number {
+/** @throws TypeError for what is not above 0, or does not fit */
+export function numberOf(name: string, text: string, isRight: (value: number) => boolean = Number.isFinite): number {
   const value = Number(text)
   if (!isRight(value) || value <= 0) throw new TypeError(`${name}: ${text} is not a number that fits`)
   return value

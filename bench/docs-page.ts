@@ -22,11 +22,12 @@ Written by \`npm run bench -- --write-docs\`, from one run on the machine below.
   for all, \`NODE_ENV=production\`.
 - **Table**: 100,000 rows \`item(id, title, body, done, createdAt)\`, the body of 200 characters, the same types and no further
   index for all; each server has a fresh copy.
-- **Load**: ${connections} keep-alive connections in one process of our own (\`bench/load/\`)${pinning.possible ? ' on core 1' : ''}, each with one request under way. Its
-  own share of a core stands in the column *load*.
+- **Load**: ${connections} keep-alive connections in one process of our own (\`bench/load/\`)${pinning.possible ? ' on core 1' : ''}, each with one request under way. It
+  never sleeps: to wake a process costs whoever sends to it microseconds on a virtual machine, and more the slower it is.
 - **Rounds**: ${rounds} interleaved (A B C A B C) of ${seconds} s after a warm-up of ${warmUp} s for each workload and server. Rates are medians;
   ratios to raw are of the same round, their median and range.
-- **CPU** is what the server's processes used for one request, in microseconds, from \`/proc\`. *others* is what the rest of the
+- **CPU** is what the server's processes used for one request, in microseconds, from \`/proc\`; *core* is the share of its
+  core that this made: below 1 the server waited, for the disk or for the load. *others* is what the rest of the
   machine used meanwhile, of one core: where it is not near 0, trust the CPU column more than the rates.
 - Answers are compared with the database before anything is timed, and after each run of writes the rows are counted: as
   many as were acknowledged, no more and no less.

@@ -9,8 +9,8 @@ export interface Item {
 
 export const itemCount = 100_000
 
-const words = 'salt paper clocks gardens bridges rivers bread bicycles glass maps bees trains'.split(' ')
-const start = Date.parse('2026-01-01T00:00:00.000Z')
+export const words = 'salt paper clocks gardens bridges rivers bread bicycles glass maps bees trains'.split(' ')
+export const start = Date.parse('2026-01-01T00:00:00.000Z')
 
 /** The row with this id before anybody writes, 1 to `itemCount`. The greater the id, the newer. */
 export function itemAt(id: number): Item {

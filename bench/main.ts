@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type BenchOptions, help, readOptions } from './bench-options.ts'
 import { pinning } from './child.ts'
 import { measureColdStarts } from './cold-start.ts'
 import { measureDisturbed } from './disturbed.ts'
 import { docsPage } from './docs-page.ts'
+import { fieldSection } from './field/field-page.ts'
 import { hasProcessUsage } from './process-usage.ts'
 import { describeResults } from './result-tables.ts'
 import { jsonOf, resultsOf } from './results.ts'
@@ -14,8 +15,10 @@ import { measureThroughput } from './throughput.ts'
 // What goes on is said on standard error, the results on standard output.
 const say = (line: string) => console.error(line)
 
-const options = readOrExit(process.argv.slice(2))
-process.exit(await run(options))
+const args = process.argv.slice(2)
+// What this takes, the peers and their packages, is looked at only when it is asked for.
+if (args.includes('--field')) process.exit(await (await import('./field/main.ts')).benchField(args, say))
+process.exit(await run(readOrExit(args)))
 
 function readOrExit(args: string[]): BenchOptions {
   try {
@@ -42,9 +45,14 @@ async function run(options: BenchOptions): Promise<number> {
   const targets = targetsOf(results)
   console.log(`${describeResults(results)}\n\n${describeTargets(targets)}`)
   if (options.json) writeFileSync(options.json, jsonOf(results))
-  if (options.writeDocs)
-    writeFileSync(fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url)), docsPage(results, options))
+  if (options.writeDocs) writeDocs(docsPage(results, options))
   return options.check && targets.some(isMissed) ? 1 : 0
+}
+
+/** What was measured against the field stands at the end of the page, and stays. */
+function writeDocs(page: string): void {
+  const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url))
+  writeFileSync(file, page + fieldSection(readFileSync(file, 'utf8')))
 }
 
 function warnOfWhatIsMissing(folder: string): void {

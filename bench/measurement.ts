@@ -27,14 +27,11 @@ export interface Row {
   p50Millis: number
   p99Millis: number
   residentMebibytes: number
-  /** Of one core: the load generator's own use. Near 1 it is what was measured. */
-  loadShare: number
+  /** Of one core: what the server used. Below 1 it waited: for the disk, or for requests. */
+  serverShare: number
   /** Of one core: what neither the server nor the load generator used. */
   othersShare: number
 }
-
-/** From this share of its core on, the load generator may be what limits a row. */
-export const busyLoadShare = 0.85
 
 /** One row for each workload and server, in the order in which they were measured first. */
 export function rowsOf(measurements: readonly Measurement[]): Row[] {
@@ -59,7 +56,7 @@ function rowOf(group: Measurement[], all: readonly Measurement[]): Row {
     p50Millis: rounded(median(group.map(({ p50 }) => p50)), 3),
     p99Millis: rounded(median(group.map(({ p99 }) => p99)), 3),
     residentMebibytes: Math.round(Math.max(...group.map(({ resident }) => resident)) / 2 ** 20),
-    loadShare: rounded(median(group.map(({ loadCpu, seconds }) => loadCpu / seconds)), 2),
+    serverShare: rounded(median(group.map(({ serverCpu, seconds }) => serverCpu / seconds)), 2),
     othersShare: rounded(median(group.map(({ othersCpu, seconds }) => othersCpu / seconds)), 2),
   }
 }

@@ -1,6 +1,6 @@
 import type { ColdStart } from './cold-start.ts'
 import type { Disturbed } from './disturbed.ts'
-import { busyLoadShare, type Row } from './measurement.ts'
+import type { Row } from './measurement.ts'
 import type { Results } from './results.ts'
 import { type Workload, workloads } from './workload.ts'
 
@@ -33,7 +33,7 @@ function describeWorkload(workload: Workload, rows: readonly Row[]): string {
     'p50 ms',
     'p99 ms',
     'RSS MiB',
-    'load',
+    'core',
     'others',
   ]
   const lines = shown.map((row) => [
@@ -46,12 +46,10 @@ function describeWorkload(workload: Workload, rows: readonly Row[]): string {
     row.p50Millis.toFixed(2),
     row.p99Millis.toFixed(2),
     String(row.residentMebibytes),
-    `${row.loadShare.toFixed(2)}${row.loadShare > busyLoadShare ? ' (!)' : ''}`,
+    row.serverShare.toFixed(2),
     row.othersShare.toFixed(2),
   ])
-  const busy = shown.some((row) => row.loadShare > busyLoadShare)
-  const note = busy ? '\n\n(!) The load generator itself was busy: the server may do more than this.' : ''
-  return `### ${titles[workload]}\n\n${table(head, lines)}${note}`
+  return `### ${titles[workload]}\n\n${table(head, lines)}`
 }
 
 function describeColdStarts(coldStarts: readonly ColdStart[]): string {
@@ -86,7 +84,7 @@ ${(longestQueryMillis / 1000).toFixed(1)} s. \`/livez\` and \`/readyz\` answered
 in ${health.mostMillis.toFixed(1)} ms.`
 }
 
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = head.map((cell, at) => Math.max(cell.length, ...lines.map((line) => line[at]!.length), 3))
   const row = (cells: readonly string[]) =>
     `| ${cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join(' | ')} |`

@@ -7,7 +7,7 @@ import { type Measurement, rateOf } from './measurement.ts'
 import { usageOf } from './process-usage.ts'
 import { createSeeds } from './seeds.ts'
 import { type RunningServer, startServer } from './server-kind.ts'
-import type { Workload } from './workload.ts'
+import { requestsOf, type Workload } from './workload.ts'
 
 // So that whoever was measured before has nothing left to do: checkpoints, garbage.
 const leadInSeconds = 0.3
@@ -34,7 +34,8 @@ export async function measureThroughput(options: BenchOptions, say: (line: strin
       const { port, pid, file } = server
       const before = workload === 'write' && file ? countItems(server) : 0
       const result = await load.run({
-        workload,
+        name: workload,
+        requests: requestsOf(workload, port),
         port,
         pid,
         connections: options.connections,

@@ -15,7 +15,7 @@ export function startLoadProcess(): LoadProcess {
       const reply = nextMessage<LoadReply>(child, 'the load generator')
       child.send(order)
       const message = await reply
-      if ('error' in message) throw new Error(`${order.workload} on port ${order.port}: ${message.error}`)
+      if ('error' in message) throw new Error(`${order.name} on port ${order.port}: ${message.error}`)
       return message.result
     },
     stop: () => stopChild(child),

@@ -1,8 +1,9 @@
-import type { Workload } from '../workload.ts'
-
 /** What the process that makes the load is asked, by message. */
 export interface LoadOrder {
-  workload: Workload
+  /** What to call it when it fails. */
+  name: string
+  /** Whole requests, sent in this order over and over. */
+  requests: readonly string[]
   port: number
   /** The server's process, whose use of the processor is read at the very begin and end of the timed part. */
   pid: number

@@ -1,0 +1,3 @@
+import { startNest } from './nest.ts'
+
+await startNest('express')

@@ -6,6 +6,7 @@ export interface Called {
   status: number
   headers: http.IncomingHttpHeaders
   body: string
+  bytes: Buffer
   json: any
 }
 
@@ -32,12 +33,14 @@ export function call(port: number, request: string, { headers = {}, body }: Call
     response.on('data', (chunk) => chunks.push(chunk))
     response.on('error', reject)
     response.on('end', () => {
-      const text = Buffer.concat(chunks).toString()
-      const isJson = /[/+]json/.test(response.headers['content-type'] ?? '')
+      const bytes = Buffer.concat(chunks)
+      const text = bytes.toString()
+      const isJson = /[/+]json/.test(response.headers['content-type'] ?? '') && !response.headers['content-encoding']
       resolve({
         status: response.statusCode!,
         headers: response.headers,
         body: text,
+        bytes,
         json: isJson && text ? JSON.parse(text) : undefined,
       })
     })

@@ -25,6 +25,8 @@ export interface ChildOptions {
   folder: string
   /** Beside PATH. NODE_ENV and what the test run has set do not get through. */
   env?: Record<string, string>
+  /** All of standard input. Default: none. */
+  input?: string
 }
 
 /** A real process and what it has written. Killed after the test if it still runs. */
@@ -37,12 +39,13 @@ export class Child {
   text = ''
   readonly #listeners = new Set<() => void>()
 
-  constructor(args: string[], { folder, env = {} }: ChildOptions) {
+  constructor(args: string[], { folder, env = {}, input }: ChildOptions) {
     this.process = spawn(process.execPath, ['--conditions=source', ...args], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    if (input !== undefined) this.process.stdin!.end(input)
     this.process.stdout!.setEncoding('utf8').on('data', (text) => this.#heard('out', text))
     this.process.stderr!.setEncoding('utf8').on('data', (text) => this.#heard('err', text))
     this.exit = new Promise((resolve) => {

@@ -1,35 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { type Backend, backend } from 'monobloc'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import * as articles from '../../examples/conduit/articles.ts'
-import * as comments from '../../examples/conduit/comments.ts'
-import { conduitErrors } from '../../examples/conduit/errors.ts'
-import * as people from '../../examples/conduit/people.ts'
+import { testBackend } from 'monobloc/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import app from '../../examples/conduit/app.ts'
 import { articleScenarios } from './conduit-articles.ts'
 import { commentScenarios } from './conduit-comments.ts'
 import { peopleScenarios } from './conduit-people.ts'
 import { Player } from './scenario.ts'
 
 // The example as it stands, but for its seed: what is expected here is exact.
-const folder = mkdtempSync(path.join(tmpdir(), 'conduit-'))
-const app: Backend = backend({
-  name: 'conduit',
-  serve: [people, articles, comments],
-  auth: { schemes: ['Token', 'Bearer'] },
-  errors: conduitErrors,
-})
-let player: Player
-
-beforeAll(async () => {
-  const { url } = await app.start({ port: 0, folder, environment: { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' } })
-  player = new Player(url)
-})
-afterAll(async () => {
-  await app.stop()
-  rmSync(folder, { recursive: true })
-})
+const backend = await testBackend(app, { seed: false })
+afterAll(() => backend.stop())
+const player = new Player(backend.url)
 
 describe.each([
   ['people', peopleScenarios],
@@ -43,6 +23,7 @@ describe.each([
 })
 
 test('an update changes updatedAt even within the same millisecond', async () => {
+  backend.clock.set(new Date())
   const created = (await player.play({
     name: '',
     request: 'POST /api/articles',

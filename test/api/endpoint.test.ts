@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { MonoblocError } from '../../src/errors.ts'
 import { createEndpoint, createHttpServer, type HttpServer, JsonText } from '../../src/http/index.ts'
@@ -21,6 +22,7 @@ const Article = model('article', {
 const id = '0192f0c1-2345-7abc-8def-0123456789ab'
 const row = { id, title: 'One', at: new Date(0), secret: 'hidden' }
 
+const late = Readable.from(['late'])
 const routes = [
   endpoint('GET /open', { anyone: true, handle: ({ user }) => ({ user }) }),
   endpoint('GET /who', { handle: ({ user, auth }) => ({ name: user.name, token: auth.issue(user) }) }),
@@ -98,6 +100,15 @@ const routes = [
     anyone: true,
     handle() {
       throw new MonoblocError('database_busy')
+    },
+  }),
+  endpoint('GET /late', {
+    anyone: true,
+    transaction: false,
+    deadline: 20,
+    handle: async () => {
+      await delay(60)
+      return late
     },
   }),
   endpoint('GET /slow', { anyone: true, transaction: false, deadline: 20, handle: () => new Promise(() => {}) }),
@@ -200,6 +211,10 @@ describe.each([
     test('come at the deadline when the work does not', async () => {
       expectProblem(await call(port, 'GET /slow'), 503, 'deadline_exceeded')
     })
+    test('leave nothing open of an answer that comes later', async () => {
+      expectProblem(await call(port, 'GET /late'), 503, 'deadline_exceeded')
+      await vi.waitFor(() => expect(late.destroyed).toBe(true))
+    })
   })
 
   describe('units of work', () => {
@@ -214,9 +229,13 @@ describe.each([
 
   describe('input', () => {
     test('is converted', async () => {
-      const answer = await call(port, 'PUT /items/7?limit=2', { body: { a: 'x', list: [{ b: 1, c: 2 }] } })
+      const answer = await call(port, 'PUT /items/7?limit=2', { body: { a: 'x', list: [{ b: 1 }] } })
       expect(answer.json).toEqual({ params: { number: 7 }, query: { limit: 2 }, body: { a: 'x', list: [{ b: 1 }] } })
       expect((await call(port, 'PUT /items/10', { body: { a: '', list: [] } })).json.query).toEqual({ limit: 3 })
+    })
+    test('loses no key without a word', async () => {
+      const answer = await call(port, 'PUT /items/7', { body: { a: 'x', list: [{ b: 1, c: 2 }] } })
+      expect(answer.json.errors).toMatchObject([{ pointer: '#/list/0/c', code: 'unknown_field' }])
     })
     test('is refused with every violation and its place', async () => {
       const answer = await call(port, 'PUT /items/11?limit=6&other=1', { body: { list: [{ b: 'x' }], more: 1 } })

@@ -155,6 +155,16 @@ describe('the reference', () => {
     expect(policy).not.toMatch(/unsafe|\*/)
   })
 
+  test('says of what may be bytes that a part can be asked for', async () => {
+    const made = endpoint('GET /made', { returns: z.string(), handle: () => 'made' })
+    const { document } = await started({ serve: [hello, made] })
+    const { paths, components } = await document()
+    expect(Object.keys(paths['/hello'].get.responses)).toEqual(expect.arrayContaining(['200', '206', '304', '416']))
+    expect(paths['/hello'].get.responses[206].headers).toHaveProperty('Content-Range')
+    expect(components.responses.RangeNotSatisfiable.description).toContain('Content-Range')
+    expect(Object.keys(paths['/made'].get.responses)).not.toEqual(expect.arrayContaining(['206', '416']))
+  })
+
   test('lists neither itself, nor probes, nor what says reference: false', async () => {
     const hidden = endpoint('GET /page', { reference: false, handle: () => 'x' })
     const { document } = await started({ serve: [hello, hidden] }, 'development')

@@ -46,11 +46,44 @@ const token = endpoint('POST /tokens/:name', {
   handle: async ({ params, db, auth }) => ({ token: auth.issue(await db.get(User, { name: params.name })) }),
 })
 
+const forget = ({ db }: { db: any }) => void db.asSystem().insert(Tag, { name: 'forgotten' })
+const forgetful = [
+  endpoint('POST /forgetful', { anyone: true, handle: forget }),
+  endpoint('GET /forgetful', { anyone: true, handle: ({ db }) => void db.count(Tag) }),
+  endpoint('PUT /forgetful', { anyone: true, transaction: false, handle: forget }),
+  endpoint('PATCH /forgetful', { anyone: true, prepare: ({ db }) => void db.count(Tag), handle: () => 1 }),
+]
+
+const wrong: Record<string, (db: any) => unknown> = {
+  'nope is not a field of tag': (db) => db.find(Tag, { where: { nope: 1 } }),
+  'name.gtt is not an operator': (db) => db.count(Tag, { where: { name: { gtt: 1 } } }),
+  "sort can't be by": (db) => db.first(Tag, { sort: 'nope' }),
+  "fields can't name": (db) => db.get(Tag, { name: 'red' }, { fields: ['nope'] }),
+  "include can't name": (db) => db.find(Tag, { include: { nope: true } }),
+  'by can': (db) => db.aggregate(Tag, { by: ['nope'], count: true }),
+  'search is not possible': (db) => db.search(Tag, 'red'),
+  'nope is not a field that may be given': (db) => db.insert(Tag, [{ name: 'x' }, { name: 'y', nope: 1 }]),
+  '(tag) nope is not a field of tag': (db) => db.update(Tag, { where: { nope: 1 } }, { name: 'x' }),
+}
+const mistaken = [
+  ...Object.values(wrong).map((work, at) =>
+    endpoint(`POST /wrong/${at}`, { anyone: true, handle: ({ db }) => work(db.asSystem()) }),
+  ),
+  endpoint('GET /handed-on', {
+    anyone: true,
+    query: z.object({ id: z.string().optional(), limit: z.coerce.number().optional(), after: z.string().optional() }),
+    handle: ({ db, query: { id, ...page } }) => db.find(User, { ...page, ...(id !== undefined && { where: { id } }) }),
+  }),
+]
+const failures: string[] = []
+
 const folder = mkdtempSync(path.join(tmpdir(), 'resource-'))
 const app: Backend = backend({
   name: 'notes',
   serve: [
     token,
+    ...forgetful,
+    ...mistaken,
     resource(Note, { at: '/notes', include: ['author', 'tags', 'tags.notes'] }),
     resource(Tag, { at: '/tags', actions: ['list', 'create', 'delete'] }),
     resource(User, { at: '/users', actions: ['list', 'read'], include: ['notes'] }),
@@ -64,8 +97,9 @@ const ids: Record<string, string> = {}
 
 beforeAll(async () => {
   await password.hash('warm')
-  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' }
-  url = (await app.start({ port: 0, folder, environment })).url
+  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'error' }
+  const logTo = { write: (line: string) => failures.push(line) }
+  url = (await app.start({ port: 0, folder, environment, logTo })).url
 })
 afterAll(async () => {
   await app.stop()
@@ -167,11 +201,13 @@ describe('a list', () => {
       ['fields=nope', 'fields'],
       ['include=nope', 'include'],
       ['limit=1&limit=2', 'limit'],
+      ['sort=extra', 'sort'],
     ]) {
       const { status, json } = await call('GET', `/notes?${query}`, { as: 'ann' })
       expect([query, status, json.code, json.errors[0].parameter]).toEqual([query, 400, 'invalid_query', parameter])
       expect(json.errors[0].detail).not.toBe('')
     }
+    expect((await call('GET', '/users?search=x')).json.errors[0].parameter).toBe('search')
     for (const query of ['secret=s', 'sort=secret', 'fields=secret', 'author.secret=s']) {
       expect((await call('GET', `/users?${query}`)).status).toBe(400)
     }
@@ -190,6 +226,31 @@ describe('a list', () => {
     expect((await call('QUERY', '/notes', { as: 'ann', body: { nope: 1 } })).status).toBe(422)
     const deep = { author: { notes: { some: { tags: { some: { name: 'red' } } } } } }
     expect((await call('QUERY', '/notes', { as: 'ann', body: { where: deep } })).status).toBe(400)
+  })
+  test('gives a QUERY a Link that leads on with the same body, and its cursor fits into the body too', async () => {
+    const body = { where: { stars: { gte: 1 } }, sort: '-title', limit: 6, fields: ['title'] }
+    const seen: string[] = []
+    let target: string | undefined = '/notes'
+    for (let pages = 0; target && pages < 9; pages++) {
+      const { status, json, headers } = await call('QUERY', target, { as: 'ann', body })
+      expect(status).toBe(200)
+      seen.push(...titles(json))
+      target = /<([^>]+)>; rel="next"/.exec(headers.get('link') ?? '')?.[1]
+    }
+    const all = await call('QUERY', '/notes', { as: 'ann', body: { ...body, limit: 100 } })
+    expect(all.json.length).toBeGreaterThan(12)
+    expect(seen).toEqual(titles(all.json))
+
+    const first = await call('QUERY', '/notes', { as: 'ann', body })
+    const link = /<([^>]+)>/.exec(first.headers.get('link')!)![1]!
+    const after = new URL(link, url).searchParams.get('after')!
+    expect((await call('QUERY', '/notes', { as: 'ann', body: { ...body, after } })).json).toEqual(
+      (await call('QUERY', link, { as: 'ann', body: { ...body, after: 'an earlier one' } })).json,
+    )
+    // The same rows without the filter are not what the Link is for.
+    expect((await call('GET', `${link}&sort=-title`, { as: 'ann' })).json.code).toBe('invalid_cursor')
+    expect((await call('QUERY', `${link}&${link.split('?')[1]}`, { as: 'ann', body })).json.code).toBe('invalid_query')
+    expect((await call('QUERY', '/notes?limit=1', { as: 'ann', body })).json.errors[0].parameter).toBe('limit')
   })
 })
 
@@ -283,6 +344,39 @@ describe('a version', () => {
     expect((await patch(changed.headers.get('etag')!)).status).toBe(200)
     expect((await patch('*')).status).toBe(200)
   })
+  test('is in the tag of every form of a row that counts them, strong and its own', async () => {
+    const address = `/notes/${ids.note8}`
+    const tagOf = async (query: string) => (await call('GET', address + query, { as: 'ann' })).headers.get('etag')!
+    const change = async (method: string, match: string) =>
+      (
+        await call(method, address, {
+          as: 'ann',
+          body: { title: 'x', author: ids.ann },
+          headers: { 'if-match': match },
+        })
+      ).status
+    const forms = ['', '?fields=title', '?fields=version', '?include=author', '?include=tags&fields=id,title']
+    expect(new Set(await Promise.all(forms.map(tagOf))).size).toBe(forms.length)
+    for (const form of forms) {
+      const tag = await tagOf(form)
+      expect(tag).toMatch(form === '' ? /^"[\w-]{22}"$/ : /^"[\w-]{22}\.\d+"$/)
+      expect(await tagOf(form)).toBe(tag)
+      expect(await change('PATCH', `W/${tag}`)).toBe(412)
+      expect(await change('PATCH', `"other", ${tag.slice(0, -1)}--gzip"`)).toBe(200)
+      for (const method of ['PATCH', 'PUT', 'DELETE']) expect(await change(method, tag)).toBe(412)
+    }
+    const sparse = await tagOf('?fields=title')
+    const again = await call('GET', `${address}?fields=title`, { as: 'ann', headers: { 'if-none-match': sparse } })
+    expect(again.status).toBe(304)
+    expect(await change('DELETE', sparse)).toBe(204)
+  })
+  test('that the model does not count is told by the plain representation alone', async () => {
+    const sparse = (await call('GET', '/seats/a/2?fields=taken')).headers.get('etag')!
+    const patch = (match: string) =>
+      call('PATCH', '/seats/a/2', { body: { taken: true }, headers: { 'if-match': match } })
+    expect((await patch(sparse)).status).toBe(412)
+    expect((await patch((await call('GET', '/seats/a/2')).headers.get('etag')!)).status).toBe(200)
+  })
   test('must be said where the resource says so', async () => {
     for (const [method, body] of [
       ['PUT', { row: 'a', number: 1 }],
@@ -295,6 +389,35 @@ describe('a version', () => {
     const taken = await call('PATCH', '/seats/a/1', { body: { taken: true }, headers: { 'if-match': etag } })
     expect([taken.status, taken.json]).toEqual([200, { row: 'a', number: 1, taken: true }])
     expect((await call('DELETE', '/seats/a/1', { headers: { 'if-match': etag } })).status).toBe(412)
+  })
+})
+
+test('a handler that forgets to await a call of its db answers 500, in a write with nothing committed', async () => {
+  for (const method of ['POST', 'GET', 'PUT', 'PATCH']) {
+    const { status, json } = await call(method, '/forgetful')
+    expect([method, status, json.code]).toEqual([method, 500, 'missing_await'])
+    if (method === 'POST') expect((await call('GET', '/tags?name=forgotten')).json).toEqual([])
+  }
+})
+
+describe('what code asks of its db', () => {
+  test.each(Object.keys(wrong))('is the fault of the app where it names what is not there: %s', async (text) => {
+    failures.length = 0
+    const { status, json } = await call('POST', `/wrong/${Object.keys(wrong).indexOf(text)}`)
+    expect([status, json.code, json.errors]).toEqual([500, 'call_invalid', undefined])
+    expect(failures).toHaveLength(1)
+    expect(failures[0]).toContain(text)
+  })
+  test('may be a wrong value of the client, which is not said to be in a body that is none', async () => {
+    for (const [query, code, name] of [
+      ['id=x', 'invalid_filter', 'id '],
+      ['limit=0', 'invalid_query', 'limit '],
+    ] as const) {
+      const { status, json } = await call('GET', `/handed-on?${query}`)
+      expect([query, status, json.code]).toEqual([query, 400, code])
+      expect(json.errors).toEqual([{ code: 'invalid_value', detail: expect.stringMatching(`^${name}`) }])
+    }
+    expect((await call('GET', '/handed-on?after=x')).json.code).toBe('invalid_cursor')
   })
 })
 

@@ -170,6 +170,14 @@ describe('what is no request', () => {
     ['no HTTP', 'hello\r\n\r\n'],
     ['an unknown method', 'FETCH / HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['no host', 'GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['two hosts', 'GET /hello HTTP/1.1\r\nHost: x\r\nhost: y\r\nConnection: close\r\n\r\n'],
+    ['two equal hosts', 'GET /hello HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nHOST: x\r\nConnection: close\r\n\r\n'],
+    ['two hosts in HTTP/1.0', 'GET /hello HTTP/1.0\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n'],
+    ['two hosts in one', 'GET /hello HTTP/1.1\r\nHost: x, y\r\nConnection: close\r\n\r\n'],
+    ['a host with a path', 'GET /hello HTTP/1.1\r\nHost: x/y\r\nConnection: close\r\n\r\n'],
+    ['a host with a user', 'GET /hello HTTP/1.1\r\nHost: a@x\r\nConnection: close\r\n\r\n'],
+    ['a host with a wrong port', 'GET /hello HTTP/1.1\r\nHost: x:80x\r\nConnection: close\r\n\r\n'],
+    ['a host with half an address', 'GET /hello HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n'],
     ['two lengths', 'POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],
     [
       'a length and chunks',
@@ -184,6 +192,13 @@ describe('what is no request', () => {
     expect(answer).toContain('content-type: application/problem+json')
     expect(answer).toContain('"code":"malformed_request"')
   })
+  test.each(['x', 'x:80', 'x:', '', '127.0.0.1:3000', '[::1]', '[::1]:80', 'a_b.example', '%C3%A4.example', 'x'])(
+    'not so the host "%s"',
+    async (host) => {
+      const { port } = await serve()
+      expect((await call(port, 'GET /hello', { headers: { host } })).status).toBe(200)
+    },
+  )
   test('an answer on the same connection before it is whole', async () => {
     const { port } = await serve()
     const answer = await callRaw(port, 'GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGARBAGE\r\n\r\n')
@@ -226,6 +241,18 @@ describe('errors', () => {
     expect(own).toMatchObject({ status: 400, json: { errors: ['#/text'], is: 'MonoblocError' } })
     expect(own.headers).toMatchObject({ 'content-type': 'application/json', 'x-form': 'own' })
     expectProblem(await call(port, 'GET /missing'), 404, 'not_found')
+  })
+  test('in a form of the app that can not be sent still end the request, and not the server', async () => {
+    const forms = { take: { body: { big: 1n } }, missing: { body: {}, headers: { 'x-form': 'a\r\nb' } } }
+    const { port } = await serve({
+      errors: ({ status }) => ({ status, ...forms[status === 404 ? 'missing' : 'take'] }),
+    })
+    for (const request of ['POST /take', 'GET /missing']) {
+      const answer = await call(port, request, { body: {} })
+      expect(answer).toMatchObject({ status: 500, body: '' })
+      expect(answer.headers['x-request-id']).toMatch(/./)
+    }
+    expect((await call(port, 'GET /hello')).status).toBe(200)
   })
   test('are problems when the app fails to give them a form', async () => {
     const { port } = await serve({

@@ -80,7 +80,9 @@ async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Pr
     results.push({ seed, ...result })
     for (const violation of result.violations) console.error(`${campaign.name} seed ${seed}: ${violation}`)
     if (result.violations.length > 0) {
-      console.error(`  its files are in ${result.folder}`)
+      console.error(
+        result.folder ? `  its files are in ${result.folder}` : '  its files are not kept: those of others are',
+      )
       console.error(`  again: npm run ${kind} -- ${campaign.name} --engine ${engine} --seeds 1 --from ${seed}`)
       if (campaign.chance) console.error(`  ${campaign.chance}`)
     }

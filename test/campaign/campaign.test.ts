@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,12 +21,18 @@ function write(name: string, run: string, more = ''): void {
   writeFileSync(path.join(folder, `${name}.campaign.ts`), text)
 }
 
-async function run(...args: string[]) {
+function commandOf(...args: string[]): string[] {
   const main = path.join(import.meta.dirname, 'campaign-main.ts')
   const code = `import { runCampaigns } from ${JSON.stringify(main)}
     process.exitCode = await runCampaigns(process.cwd(), process.argv.slice(1), 'results')`
-  const command = ['--input-type=module', '-e', code, '--', ...args]
-  const result = await runToEnd(process.execPath, command, { cwd: folder, env: { ...process.env, TMPDIR: folder } })
+  return ['--input-type=module', '-e', code, '--', ...args]
+}
+
+async function run(...args: string[]) {
+  const result = await runToEnd(process.execPath, commandOf(...args), {
+    cwd: folder,
+    env: { ...process.env, TMPDIR: folder },
+  })
   return { ...result, last: result.stdout.trimEnd().split('\n').at(-1) }
 }
 
@@ -109,6 +117,28 @@ test('the files of a seed stay when it found a violation, and only then', async 
   expect(seedsIn(kept)).toEqual([3])
   expect(existsSync(path.join(kept[0].folder, 'a'))).toBe(true)
   expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(1)
+})
+
+test('of many violations it keeps the files of three', async () => {
+  write('crash', "return { count: 1, violations: ['lost'] }")
+  expect((await run()).stderr).toContain('its files are not kept')
+  expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(3)
+})
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s leaves no files behind', async (signal, code) => {
+  write(
+    'crash',
+    "writeFileSync(folder + '/a', ''); console.log('under way'); await new Promise(() => setInterval(() => {}, 9))",
+  )
+  const child = spawn(process.execPath, commandOf(), { cwd: folder, env: { ...process.env, TMPDIR: folder } })
+  await once(child.stdout, 'data')
+  expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toHaveLength(1)
+  child.kill(signal)
+  expect((await once(child, 'close'))[0]).toBe(code)
+  expect(readdirSync(folder).filter((name) => /^campaign-/.test(name))).toEqual([])
 })
 
 test('a name or an engine that no campaign has is refused', async () => {

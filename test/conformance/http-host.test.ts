@@ -36,6 +36,7 @@ function unit(change: Partial<Unit> = {}): Unit<any> {
     user: ann,
     deadline: 5000,
     label,
+    arriving: false,
     cause: 'request-1',
     trace: null,
     idempotency: null,

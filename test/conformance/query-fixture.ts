@@ -112,16 +112,16 @@ export interface QueryFixture {
   close(): Promise<void>
 }
 
-export async function openQueries(): Promise<QueryFixture> {
+export async function openQueries(of: Schema = schema): Promise<QueryFixture> {
   const folder = mkdtempSync(path.join(tmpdir(), 'monobloc-queries-'))
   const storage = createSqliteStorage({ file: path.join(folder, 'data.db') })
   await storage.open()
-  await storage.apply(schema, await storage.compare(schema))
+  await storage.apply(of, await storage.compare(of))
   const clock = { now: Date.parse('2026-11-22T10:00:00.000Z') }
   return {
     storage,
     clock,
-    queries: new Queries(storage.dialect, schema, { now: () => clock.now }),
+    queries: new Queries(storage.dialect, of, { now: () => clock.now }),
     write: (work) => storage.write({ deadline: 20_000 }, work),
     read: async (work) => storage.read({ deadline: 20_000 }, work),
     async close() {
@@ -144,7 +144,7 @@ export function counted(session: Session): { session: Session; statements: strin
       const member = (target as unknown as Record<string | symbol, unknown>)[name]
       if (typeof member !== 'function') return member
       return (...given: unknown[]) => {
-        if (['all', 'first', 'value', 'run'].includes(String(name))) {
+        if (['all', 'first', 'value', 'cells', 'run'].includes(String(name))) {
           run.push(given[0] as Statement)
           statements.push((given[0] as Statement).sql)
         }

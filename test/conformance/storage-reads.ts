@@ -41,6 +41,8 @@ export function exerciseReads(open: OpenStorage): void {
         expect(await session.all(sql(text), ['person%'])).toMatchObject([{ name: 'person 1' }, { name: 'person 2' }])
         expect(await session.first(sql(text), ['person%'])).toMatchObject({ name: 'person 1' })
         expect(await session.value(sql(text), ['person%'])).toBe('person 1')
+        expect(await session.cells(sql('select name, 7 from person order by id'), [])).toEqual(['person 1', 7])
+        expect(await session.cells(sql(text), ['nobody'])).toBeUndefined()
         expect(await session.all(sql(text), ['nobody'])).toEqual([])
         expect(await session.first(sql(text), ['nobody'])).toBeUndefined()
         expect(await session.value(sql(text), ['nobody'])).toBeUndefined()

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { ScopedDb } from '../../src/commit/index.ts'
+import { toldElsewhere } from '../../src/observe/index.ts'
 import type { Row } from '../../src/schema/index.ts'
 import { Comment, type Data, Like, Note, openUnits, Sealed, Tag, type UnitFixture, User } from './unit-fixture.ts'
 
@@ -371,4 +373,72 @@ test('nulls never match in an upsert, as they are never equal to a unique constr
   const { id } = await upsert('eve')
   expect((await upsert('eve')).id).toBe(id)
   await expect(upsert(null)).rejects.toEqual(code('validation_failed'))
+})
+
+describe('a call that nobody waits for', () => {
+  const missing = (text: string) =>
+    expect.objectContaining({ code: 'missing_await', message: expect.stringContaining(text) })
+  const forgetful: [string, string, (db: Data) => unknown][] = [
+    ['an insert', 'db.insert(note)', (db) => db.insert(Note, mine('b'))],
+    ['an insert that fails', 'db.insert(note)', (db) => db.insert(Note, { ...mine('b'), title: '' })],
+    ['a read', 'db.find(note)', (db) => db.find(Note)],
+    ['an end of all rows', 'db.empty(note)', (db) => db.asSystem().empty(Note)],
+    ['one of another db', 'db.count(note)', (db) => db.asSystem().as(bob).count(Note)],
+    ['several', 'db.get(user), db.delete(note)', (db) => [db.get(User, ann.id), db.delete(Note, { where: {} })]],
+    ['a transaction', 'db.transaction', (db) => db.transaction(() => db.insert(Note, mine('b')))],
+    ['a write that is caught', 'under way', (db) => void db.insert(Note, mine('b')).catch(() => {})],
+  ]
+  test.each(forgetful)('fails the unit of work, and nothing is committed: %s', async (_, text, forget) => {
+    const work = (db: Data) =>
+      ScopedDb.whole(db, async () => {
+        await db.insert(Note, mine('a'))
+        forget(db)
+      })
+    await expect(fixture.write(ann, work)).rejects.toEqual(missing(text))
+    expect(await titles()).toEqual([])
+  })
+  test('ends no process, whatever has thrown in it', async () => {
+    const rejected: object[] = []
+    const watch = (_: unknown, promise: object) => void rejected.push(promise)
+    process.on('unhandledRejection', watch)
+    onTestFinished(() => void process.off('unhandledRejection', watch))
+    fixture.definition.hook(Note, { beforeInsert: () => Promise.reject(new Error('a mistake')) })
+    const work = (db: Data) =>
+      ScopedDb.whole(db, async () => {
+        void db.insert(Note, mine('a'))
+        for (let at = 0; at < 20; at++) await db.count(Note)
+      })
+    await expect(fixture.write(ann, work)).rejects.toEqual(missing('db.insert(note)'))
+    expect(rejected.map((promise) => toldElsewhere in promise)).toEqual(rejected.map(() => true))
+  })
+  test('leaves a promise that can be shown', async () => {
+    await fixture.write(ann, async (db) => {
+      const call = db.count(Note)
+      expect(JSON.stringify({ call })).toBe('{"call":{}}')
+      await call
+    })
+  })
+  test('is told of a nested transaction, and of a hook', async () => {
+    await fixture.write(ann, async (db) => {
+      const inner = db.transaction(async (nested) => void nested.insert(Note, mine('a')))
+      await expect(inner).rejects.toEqual(missing('db.insert(note)'))
+    })
+    fixture.definition.hook(Note, { afterInsert: ({ db }: any) => void db.count(Note) })
+    await expect(fixture.write(ann, (db) => db.insert(Note, mine('a')))).rejects.toEqual(missing('db.count(note)'))
+    expect(await titles()).toEqual([])
+  })
+  test('is any but one that is awaited, returned, or handed to whoever awaits it', async () => {
+    await fixture.write(ann, (db) =>
+      ScopedDb.whole(db, async () => {
+        const early = db.count(Note)
+        await Promise.all([db.insert(Note, mine('a')), db.insert(Note, mine('b'))])
+        await Promise.allSettled([db.insert(Note, { ...mine('c'), title: '' }), early])
+        await db.first(Note).finally(() => {})
+        await db.insert(Note, { ...mine('c'), title: '' }).catch(() => {})
+        for (let at = 0; at < 20; at++) await db.count(Note)
+        return db.find(Note)
+      }),
+    )
+    expect(await titles()).toEqual(['a', 'b'])
+  })
 })

@@ -1,5 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Comment, type Data, Like, Note, Report, Sealed, Tag, type UnitFixture, User } from './unit-fixture.ts'
+import { Definition } from '../../src/access/index.ts'
+import { model, t } from '../../src/schema/index.ts'
+import {
+  Comment,
+  type Data,
+  Like,
+  Note,
+  openUnits,
+  Report,
+  Sealed,
+  Tag,
+  type UnitFixture,
+  User,
+} from './unit-fixture.ts'
 import { openPeople, outcome, type People } from './unit-people.ts'
 
 // What users write: in whose name, how far a change reaches, what comes back of it, and what it may refer to.
@@ -183,5 +196,52 @@ describe('references', () => {
       ['update note'],
       expect.arrayContaining(['update note', 'delete note_tags', 'insert note_tags']),
     ])
+  })
+})
+
+describe('a row that others refer to', () => {
+  const Owner = model('owner', { id: t.serial(), name: t.text() })
+  const Pet = model('pet', {
+    id: t.serial(),
+    name: t.text(),
+    shown: t.boolean().default(false),
+    get owner() {
+      return t.ref(Owner)
+    },
+    get vet() {
+      return t.ref(Owner).writeOnly().nullable()
+    },
+  })
+  const told = async (who: 'system' | object, work: (db: any) => Promise<unknown>) => {
+    const { code, subject, violations }: any = await (fixture as UnitFixture<any>)
+      .write(who, work)
+      .catch((error: any) => error)
+    return [code, subject, violations.map(({ message }: { message: string }) => message)]
+  }
+
+  test('is said to be in use, and by what only to whoever may read one of them', async () => {
+    await fixture.close()
+    const definition = new Definition({ Owner, Pet }, Owner)
+    definition.policy(Owner, { read: true, delete: true, update: true })
+    definition.policy(Pet, { read: { shown: true } })
+    definition.hook(Owner, {
+      afterUpdate: ({ db, row }: any) => row.name === 'go' && db.asSystem().delete(Owner, 2),
+    })
+    fixture = await openUnits<any>(definition)
+    const [ann] = await fixture.write('system', async (db: any) => {
+      const owners = await db.insert(Owner, [{ name: 'ann' }, { name: 'bob' }, { name: 'vet' }])
+      await db.insert(Pet, [
+        { name: 'seen', shown: true, owner: owners[0].id, vet: owners[2].id },
+        { name: 'hidden', owner: owners[1].id },
+      ])
+      return owners
+    })
+    const open = ['pet.owner still refers to it']
+    expect(await told('system', (db) => db.delete(Owner, 2))).toEqual(['reference_in_use', 'owner', open])
+    expect(await told(ann, (db) => db.delete(Owner, 1))).toEqual(['reference_in_use', 'owner', open])
+    expect(await told(ann, (db) => db.delete(Owner, 2))).toEqual(['reference_in_use', 'owner', []])
+    expect(await told(ann, (db) => db.delete(Owner, 3))).toEqual(['reference_in_use', 'owner', []])
+    expect(await told(ann, (db) => db.delete(Owner, { where: { id: 2 } }))).toEqual(['reference_in_use', 'owner', []])
+    expect(await told(ann, (db) => db.update(Owner, 3, { name: 'go' }))).toEqual(['reference_in_use', 'owner', []])
   })
 })

@@ -168,6 +168,8 @@ class PageRun {
       MONOBLOC_SECRET: 'a secret for the pages of the documentation',
       MONOBLOC_DATA: path.join(this.folder(folder), 'data'),
       NODE_COMPILE_CACHE: path.join(this.options.bin, 'compile-cache'),
+      // Commands that a page shows run on the sources, too.
+      NODE_OPTIONS: '--conditions=source',
       NO_COLOR: '1',
     }
   }

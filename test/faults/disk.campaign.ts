@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { atEnd } from '../campaign/at-end.ts'
 import type { Campaign } from '../campaign/campaign.ts'
 import { Acknowledged, type Sent } from './acknowledged.ts'
 import { checkDatabase } from './check.ts'
@@ -31,9 +32,11 @@ export const campaign: Campaign = {
     const disk = path.join(folder, 'disk')
     mkdirSync(disk)
     mountSmall(disk, kib)
+    const forget = atEnd(() => unmount(disk))
     try {
       return await fillDisk(seed, disk)
     } finally {
+      forget()
       unmount(disk)
     }
   },

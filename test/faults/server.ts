@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import path from 'node:path'
+import { atEnd } from '../campaign/at-end.ts'
 import { Connection } from './connection.ts'
-import { traced } from './trace.ts'
+import { longestTrace, traced } from './trace.ts'
 
 export interface ServerOptions {
   /** The database. */
@@ -29,9 +30,6 @@ export interface Ended {
 const startMilliseconds = 60_000
 const longestMilliseconds = 180_000
 
-// A server that spins fills the disk with its trace within minutes. The traces of these campaigns have some ten megabytes,
-// and are read as one string, which can have 512.
-const longestTrace = 400 * 1024 ** 2
 const watchMilliseconds = 250
 
 /** A process that serves the app on a database file. */
@@ -50,7 +48,7 @@ export class Server {
 
   /** Begins to start; `listening` says when it has. */
   static spawn({ file, testing = {}, trace }: ServerOptions): Server {
-    const under = trace ? traced(trace.file, ...(trace.inject ?? [])) : []
+    const under = trace ? traced(trace.file, trace.inject) : []
     const main = path.join(import.meta.dirname, 'server-process.ts')
     const command = [...under, process.execPath, '--conditions=source', main, file, JSON.stringify(testing)]
     const settings = {
@@ -64,13 +62,15 @@ export class Server {
       spawn(command[0]!, command.slice(1), { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true }),
     )
     server.#watch(trace?.file)
+    const forget = atEnd(() => server.#killGroup())
+    void server.ended.then(forget)
     return server
   }
 
   #watch(trace: string | undefined): void {
     const until = performance.now() + longestMilliseconds
     const timer = setInterval(() => {
-      const isLong = trace !== undefined && (statSync(trace, { throwIfNoEntry: false })?.size ?? 0) > longestTrace
+      const isLong = trace !== undefined && (statSync(trace, { throwIfNoEntry: false })?.size ?? 0) >= longestTrace
       if (!isLong && performance.now() < until) return
       this.#output += `\n(killed: ${isLong ? 'its trace is too long' : 'it hangs'})\n`
       this.#killGroup()

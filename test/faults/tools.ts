@@ -2,13 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { traced } from './trace.ts'
 
 /** Why strace can't watch processes here; undefined when it can. */
 export function whyNoStrace(): string | undefined {
-  const { error, status, stderr } = spawnSync('strace', ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', 'true'], {
-    encoding: 'utf8',
-  })
-  if (error) return 'strace is not installed'
+  const missing = ['prlimit', 'setpriv', 'strace'].find((tool) => spawnSync(tool, ['--version']).error)
+  if (missing) return `${missing} is not installed`
+  const [command, ...args] = [...traced('/dev/null'), 'true']
+  const { status, stderr } = spawnSync(command!, args, { encoding: 'utf8' })
   return status === 0 ? undefined : `strace may not watch processes: ${stderr.trim()}`
 }
 

@@ -24,6 +24,15 @@ export interface Trace {
   lines: number
 }
 
+/**
+ * Bytes of a trace at most: a server that spins would fill the disk with it within minutes. Those of the campaigns have up
+ * to two hundred megabytes, and are read as one string, which can have 512.
+ */
+export const longestTrace = 400 * 1024 ** 2
+
+/** Bytes of each string that are kept. SQLite writes pages of 4,096; more is in answers, and in files of no concern. */
+const longestString = 8192
+
 const calls = [
   ...['openat', 'creat', 'mkdir', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2', 'ftruncate', 'truncate'],
   ...[
@@ -42,16 +51,26 @@ const calls = [
 ]
 
 /**
- * The command under which a server writes its trace to a file. Paths and bytes are hexadecimal, so nothing is cut or escaped.
+ * The command under which a server writes its trace to a file. Paths and bytes are hexadecimal, so nothing is escaped.
+ *
+ * However it ends, the trace does: the system lets no file of it grow beyond the limit (`prlimit`), and kills the server
+ * when who started it has ended (`setpriv`; strace is its child for that, not its parent).
  *
  * @param injected calls that fail, as strace has them: `fsync,fdatasync:error=EIO:when=3+`
  */
-export function traced(file: string, ...injected: string[]): string[] {
-  const options = ['-f', '--seccomp-bpf', '-qq', '-y', '-xx', '-s', '16777216', '-e', 'signal=none', '-o', file]
+export function traced(file: string, injected: string[] = [], most = longestTrace): string[] {
+  const bounds = ['prlimit', `--fsize=${most}`, '--core=0', '--', 'setpriv', '--pdeathsig', 'KILL', '--']
+  const options = ['-D', '-f', '--seccomp-bpf', '-qq', '-y', '-xx', '-s', String(longestString), '-e', 'signal=none']
+  // What was read is not looked at.
+  const unread = ['-e', 'raw=pread64']
   const watched = [...calls, ...injected.flatMap((what) => what.slice(0, what.indexOf(':')).split(','))]
   return [
+    ...bounds,
     'strace',
     ...options,
+    ...unread,
+    '-o',
+    file,
     '-e',
     `trace=${watched.join()}`,
     ...injected.flatMap((what) => ['-e', `inject=${what}`]),
@@ -103,7 +122,9 @@ function readCall(text: string, folder: string): Event | undefined {
     return readEntry(name, args, folder)
   if (!file || !isInside(file, folder)) return undefined
   if (name === 'pwrite64') {
-    const data = decode(/"([^"]*)"/.exec(args)![1]!)
+    const [, text, cut] = /"([^"]*)"(\.\.\.)?/.exec(args)!
+    if (cut) throw new Error(`${name} on ${file} is longer than the trace keeps`)
+    const data = decode(text!)
     const written = result === '?' ? data.length : Number(result)
     return { kind: 'write', path: file, offset: Number(/(\d+)$/.exec(args)![1]), data: data.subarray(0, written) }
   }

@@ -62,7 +62,14 @@ function crossingOf(relation: Relation): Crossing {
 function visibleRows(oracle: Oracle, relation: Relation, row: Row): readonly Row[] {
   const policy = oracle.restrict(relation.to)
   const silent = { ...oracle, visit: () => {}, restrict: () => undefined }
-  return oracle.related(relation, row).filter((other) => !policy || oracleMatches(silent, relation.to, policy, other))
+  return oracle
+    .related(relation, row)
+    .filter((other) => !isDeleted(relation.to, other))
+    .filter((other) => !policy || oracleMatches(silent, relation.to, policy, other))
+}
+
+function isDeleted(model: AnyModel, row: Row): boolean {
+  return model.fields.has('deletedAt') && row.deletedAt !== null
 }
 
 function meetsMany(oracle: Oracle, relation: Relation, quantities: Filter, row: Row): boolean {

@@ -86,6 +86,7 @@ function drawModel(draw: Draw, name: string, models: () => AnyModel[]): AnyModel
     maybeNullable(t.ref(target(unique), { inverse: `${name}Single` }).unique(), nullableUnique),
   )
   getter(shape, 'links', () => t.manyToMany(target(many), { inverse: `${name}Linked` }))
+  if (draw(fc.boolean())) shape.deletedAt = t.deletedAt()
   return model(name, shape)
 }
 
@@ -107,7 +108,10 @@ function drawRow(draw: Draw, each: AnyModel, at: number): Record<string, unknown
     if (!isStored(field)) continue
     const target = field.options.target as AnyModel
     if (name === 'id') row[name] = keyAt(each, at)
-    else if (field.options.nullable && draw(fc.integer({ min: 0, max: 9 })) < 4) row[name] = null
+    // Few are deleted, so that relations still lead to rows.
+    else if (name === 'deletedAt' && draw(fc.integer({ min: 0, max: 9 })) < 7) row[name] = null
+    else if (name !== 'deletedAt' && field.options.nullable && draw(fc.integer({ min: 0, max: 9 })) < 4)
+      row[name] = null
     // A one-to-one reference must not repeat: row 1 refers to row 3, row 2 to row 6, and so on around.
     else if (name === 'single') row[name] = keyAt(target, ((at * 3) % rowsOfModel) + 1)
     else if (field.kind === 'ref') row[name] = keyAt(target, draw(fc.integer({ min: 1, max: rowsOfModel })))

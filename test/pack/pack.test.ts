@@ -1,67 +1,26 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { runToEnd, Served } from '../docs/child-process.ts'
+import { serve, stopAll, useNotes } from './npm-script.ts'
+import { env, install, npm, type Packed, pack, repository } from './packed.ts'
 
-// What people install: packed from a copy, because packing rewrites package.json; installed outside the repository, where
-// nothing but the tarball can answer.
+// What people install, outside the repository, where nothing but the tarballs can answer.
 
-const repository = path.join(import.meta.dirname, '../..')
-const temporary = mkdtempSync(path.join(tmpdir(), 'monobloc-pack-'))
-const copy = path.join(temporary, 'repository')
-const consumer = path.join(temporary, 'consumer')
-const installed = path.join(consumer, 'node_modules/monobloc')
-const env = {
-  ...process.env,
-  NODE_OPTIONS: '',
-  PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`,
-}
-let tarball: string
+let packed: Packed
+let consumer: string
+let installed: string
 
 beforeAll(async () => {
-  const parts = [
-    'src',
-    'bin',
-    'scripts',
-    'tools',
-    'package.json',
-    'package-lock.json',
-    'tsconfig.json',
-    'tsconfig.build.json',
-  ]
-  for (const part of [...parts, 'LICENSE', 'README.md', 'CHANGELOG.md']) {
-    cpSync(path.join(repository, part), path.join(copy, part), { recursive: true })
-  }
-  symlinkSync(path.join(repository, 'node_modules'), path.join(copy, 'node_modules'))
-  const packed = await npm(copy, 'pack', '--json')
-  tarball = path.join(copy, JSON.parse(packed.slice(packed.indexOf('[\n')))[0].filename)
-
-  mkdirSync(consumer)
-  write('package.json', '{ "private": true }')
-  await npm(consumer, 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball)
+  packed = await pack()
+  consumer = await install(packed, 'consumer', packed.monobloc)
+  installed = path.join(consumer, 'node_modules/monobloc')
 }, 180_000)
 
-afterAll(() => rmSync(temporary, { recursive: true, force: true }))
+afterAll(() => packed?.remove())
 
 function write(file: string, text: string): void {
   writeFileSync(path.join(consumer, file), text)
-}
-
-async function npm(cwd: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runToEnd('npm', args, { cwd, env, deadline: 170_000 })
-  if (code !== 0) throw new Error(`npm ${args.join(' ')}\n${stdout}${stderr}`)
-  return stdout
 }
 
 async function node(file: string, text: string): Promise<string> {
@@ -90,21 +49,25 @@ describe('the tarball', () => {
     ).toEqual([])
     expect(JSON.stringify(manifest)).not.toContain('source')
     const own = (folder: string) => readFileSync(path.join(folder, 'package.json'), 'utf8')
-    expect(own(copy)).toBe(own(repository))
+    expect(own(packed.copy)).toBe(own(repository))
   })
-  test('keeps to its size', () => {
-    // 1 MB unpacked. More is a decision.
-    const bytes = readdirSync(installed, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0)
-    expect(bytes).toBeLessThan(1_000_000)
+  test('keeps to its size, alone and with all that it brings', () => {
+    const megabytes = (folder: string) =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0) / 1e6
+    // Unpacked. More is a decision.
+    expect(megabytes(installed)).toBeLessThan(2)
+    expect(megabytes(path.join(consumer, 'node_modules'))).toBeLessThan(40)
+    const lock = JSON.parse(readFileSync(path.join(consumer, 'package-lock.json'), 'utf8'))
+    expect(Object.keys(lock.packages).length).toBeLessThan(100)
   })
   test.each([
     ['publint', ['publint', '--strict']],
     ['attw', ['attw', '--no-color']],
   ])('%s finds nothing', { timeout: 60_000 }, async (_, [command, ...args]) => {
     const program = path.join(repository, 'node_modules/.bin', command!)
-    const { code, stdout, stderr } = await runToEnd(program, [...args, tarball], { cwd: temporary, env })
+    const { code, stdout, stderr } = await runToEnd(program, [...args, packed.monobloc], { cwd: consumer, env })
     expect(stderr).toBe('')
     expect(code, stdout).toBe(0)
   })
@@ -113,10 +76,12 @@ describe('the tarball', () => {
 describe('an installed package', () => {
   test('is one instance by import and by require', async () => {
     const text = `import { createRequire } from 'node:module'
-      import * as imported from 'monobloc'
-      const required = createRequire(import.meta.url)('monobloc')
-      console.log(Object.keys(imported).every((name) => imported[name] === required[name]), Object.keys(imported).length > 0)`
-    expect(await node('instance.mjs', text)).toBe('true true\n')
+      for (const door of ['monobloc', 'monobloc/testing']) {
+        const imported = await import(door)
+        const required = createRequire(import.meta.url)(door)
+        console.log(Object.keys(imported).every((name) => imported[name] === required[name]), Object.keys(imported).length > 0)
+      }`
+    expect(await node('instance.mjs', text)).toBe('true true\ntrue true\n')
   })
   test('has types that a strict TypeScript project of either kind can use', { timeout: 60_000 }, async () => {
     write(
@@ -141,6 +106,30 @@ describe('an installed package', () => {
     const { stdout } = await runToEnd(process.execPath, [tsc, '--pretty', 'false'], { cwd: consumer, env })
     // What other packages declare is theirs.
     expect(stdout.split('\n').filter((line) => /^(node_modules\/monobloc|esm|cjs)/.test(line))).toEqual([])
+  })
+  test('compiles the app of the README, as it says and with declarations', { timeout: 60_000 }, async () => {
+    const readme = readFileSync(path.join(repository, 'README.md'), 'utf8')
+    const folder = path.join(consumer, 'readme')
+    const shown = [...readme.matchAll(/<!-- file: (\S+) -->\n```ts\n(.*?)```/gs)].map(([, name, text]) => [
+      name!,
+      text!,
+    ])
+    expect(shown.map(([name]) => name)).toEqual(expect.arrayContaining(['models.ts', 'app.ts']))
+    mkdirSync(folder)
+    for (const [name, text] of [...shown, ['package.json', '{ "type": "module" }']])
+      writeFileSync(path.join(folder, name!), text!)
+    const { compilerOptions } = JSON.parse(/```json\n(.*?)```/s.exec(readme)![1]!)
+    const typeRoots = [path.join(repository, 'node_modules/@types')]
+    const tsc = path.join(repository, 'node_modules/typescript/bin/tsc')
+    const declared = { noEmit: false, declaration: true, emitDeclarationOnly: true, outDir: 'types' }
+    for (const more of [{}, declared]) {
+      const config = { compilerOptions: { ...compilerOptions, ...more, typeRoots } }
+      writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
+      const { code, stdout } = await runToEnd(process.execPath, [tsc, '--pretty', 'false'], { cwd: folder, env })
+      expect(stdout).toBe('')
+      expect(code).toBe(0)
+    }
+    expect(readFileSync(path.join(folder, 'types/models.d.ts'), 'utf8')).toContain('export declare const')
   })
   test('brings the command', async () => {
     const command = path.join(consumer, 'node_modules/.bin/monobloc')
@@ -186,5 +175,101 @@ describe('three lines make an app', () => {
     } finally {
       await served.stop()
     }
+  })
+})
+
+// Each test goes on from the one before: it is what the owner of an app does with it.
+describe('npm create monobloc', () => {
+  let tool: string
+  let app: string
+
+  beforeAll(async () => {
+    tool = await install(packed, 'tool', packed.create)
+    app = path.join(packed.temporary, 'Press')
+    const { code, stdout, stderr } = await create('Press', '--monobloc', packed.monobloc)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('npm run dev')
+  }, 180_000)
+
+  afterEach(() => stopAll())
+
+  const create = (...args: string[]) =>
+    runToEnd(path.join(tool, 'node_modules/.bin/create-monobloc'), args, {
+      cwd: packed.temporary,
+      env,
+      deadline: 170_000,
+    })
+  const json = (file: string) => JSON.parse(readFileSync(path.join(app, file), 'utf8'))
+
+  test('installs what the app needs, and nothing that runs a script or is given up', () => {
+    const { packages } = json('package-lock.json') as { packages: Record<string, Record<string, unknown>> }
+    expect(Object.keys(packages).length).toBeGreaterThan(10)
+    expect(Object.keys(packages).length).toBeLessThan(100)
+    for (const [name, entry] of Object.entries(packages)) {
+      expect(entry, name).not.toHaveProperty('hasInstallScript')
+      expect(entry, name).not.toHaveProperty('deprecated')
+    }
+    expect(existsSync(path.join(app, '.git'))).toBe(true)
+  })
+  test('refuses a folder with something in it, and what it does not understand', async () => {
+    const before = readdirSync(app)
+    expect(await create('Press')).toMatchObject({ code: 73, stderr: expect.stringContaining('has something in it') })
+    expect(readdirSync(app)).toEqual(before)
+    expect(await create('--nonsense')).toMatchObject({ code: 64 })
+    expect(await create('--help')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Usage: npm create monobloc'),
+    })
+  })
+  test('its tests and its types pass', async () => {
+    const { code, stdout } = await runToEnd('npm', ['test'], { cwd: app, env, deadline: 60_000 })
+    expect(code, stdout).toBe(0)
+    expect(stdout).toMatch(/pass 2\b/)
+    await npm(app, 'run', 'check')
+  })
+  test('dev serves it, and serves it again after a change', async () => {
+    const dev = await serve(app, ['run', 'dev', '--', '--port', '0'])
+    expect(await useNotes(dev.url)).toEqual([{ title: 'Buy bread' }])
+    const file = path.join(app, 'src/notes.ts')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('POST /notes', 'POST /written'))
+    await dev.says(/serving again/)
+    expect((await fetch(`${dev.url}/written`, { method: 'POST' })).status).toBe(401)
+    writeFileSync(file, readFileSync(file, 'utf8').replace('POST /written', 'POST /notes'))
+  })
+  test('takes parts and gives them back with plain npm', async () => {
+    const before = readFileSync(path.join(app, 'package-lock.json'), 'utf8')
+    await npm(app, 'install', 'sanitize-html')
+    expect(JSON.parse(await npm(app, 'ls', 'sanitize-html', '--json')).problems).toBeUndefined()
+    await npm(app, 'update')
+    await npm(app, 'uninstall', 'sanitize-html')
+    expect(JSON.parse(readFileSync(path.join(app, 'package-lock.json'), 'utf8')).packages).toEqual(
+      JSON.parse(before).packages,
+    )
+    expect(JSON.parse(await npm(app, 'ls', '--all', '--json')).problems).toBeUndefined()
+  })
+  test('migrate writes what the models need into a file, and applies it', async () => {
+    await npm(app, 'run', 'migrate', '--', 'plan', '--name', 'initial')
+    const [file, ...more] = readdirSync(path.join(app, 'migrations'))
+    expect([file, more]).toEqual(['0001-initial.sql', []])
+    const data = path.join(packed.temporary, 'migrated')
+    const { code, stdout } = await runToEnd('npm', ['run', 'migrate', 'apply'], {
+      cwd: app,
+      env: { ...env, MONOBLOC_DATA: data },
+      deadline: 60_000,
+    })
+    expect(code, stdout).toBe(0)
+    expect(stdout).toContain('Applied 0001-initial')
+    expect(existsSync(path.join(data, 'app.db'))).toBe(true)
+  })
+  test('build compiles it, and start runs that in production without development dependencies', async () => {
+    await npm(app, 'run', 'build')
+    await npm(app, 'prune', '--omit=dev')
+    expect(existsSync(path.join(app, 'node_modules/typescript'))).toBe(false)
+    // The one that was migrated.
+    const data = path.join(packed.temporary, 'migrated')
+    const production = { MONOBLOC_SECRET: 'abcdefghijklmnopqrstuvwxyz012345', MONOBLOC_DATA: data }
+    const start = await serve(app, ['start', '--', '--port', '0'], production)
+    expect(await useNotes(start.url)).toEqual([{ title: 'Buy bread' }])
+    expect(await start.stop()).toContain('stop')
   })
 })

@@ -198,13 +198,14 @@ describe('the check of packages', () => {
     })
     expect(checkPackages(files, manifest, '`zod`')).toEqual([])
   })
-  test('refuses what is undeclared, loose or unexplained', () => {
-    expect(checkPackages(tree({ 'src/a.ts': "import '@a/b/c'" }), manifest, '`zod`')).toEqual([
-      expect.stringContaining('imports @a/b,'),
-    ])
-    expect(checkPackages([], { ...manifest, dependencies: { zod: '^4.6.7' } }, '`zod`')).toEqual([
+  test('refuses what is undeclared, unused, loose or unexplained', () => {
+    const files = tree({ 'src/a.ts': "import 'zod'" })
+    const more = tree({ 'src/a.ts': "import 'zod'", 'src/b.ts': "import '@a/b/c'" })
+    expect(checkPackages(more, manifest, '`zod`')).toEqual([expect.stringContaining('imports @a/b,')])
+    expect(checkPackages([], manifest, '`zod`')).toEqual([expect.stringContaining('zod is installed')])
+    expect(checkPackages(files, { ...manifest, dependencies: { zod: '^4.6.7' } }, '`zod`')).toEqual([
       'zod is not pinned: ^4.6.7',
     ])
-    expect(checkPackages([], manifest, 'nothing')).toEqual(['docs/dependencies.md gives no reason for zod'])
+    expect(checkPackages(files, manifest, 'nothing')).toEqual(['docs/dependencies.md gives no reason for zod'])
   })
 })

@@ -1,4 +1,4 @@
-import { type Db, define, type Insert, model, type Row, t } from 'monobloc'
+import { type Db, define, type Insert, model, type Row, type SystemDb, t } from 'monobloc'
 import { z } from 'zod'
 
 // The example of docs/architecture.md and what it promises, nearly word for word.
@@ -248,6 +248,14 @@ export async function units(db: Data, user: Row<typeof User>) {
   // @ts-expect-error SQL knows no policies: the system only
   db.sql
   await system.transaction(async (inner) => inner.sql.deleteFrom('article_tags').where('tag', '=', 'x').execute())
+}
+
+// A program of a migration: no models, any table.
+export async function migrate(db: SystemDb<any, never>) {
+  const rows = await db.sql.selectFrom('article').selectAll().where('title', 'like', 'a%').execute()
+  for (const { id, title } of rows) {
+    await db.sql.updateTable('article').set({ title: title.trim() }).where('id', '=', id).execute()
+  }
 }
 
 // Without a user model nobody is ever identified.

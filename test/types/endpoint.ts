@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { JsonText } from '../../src/http/answer.ts'
 import { createEndpoint } from '../../src/http/endpoint.ts'
+import { file, form } from '../../src/http/form.ts'
+import type { UploadedFile } from '../../src/http/form-file.ts'
+import { eventStream, ndjson } from '../../src/http/returns-stream.ts'
 import { model, t } from '../../src/schema/index.ts'
 
 const Article = model('article', { id: t.id(), title: t.text(), at: t.createdAt() })
@@ -78,3 +81,66 @@ endpoint('FETCH /articles', { handle: () => null })
 
 const open = createEndpoint<Tools, null>()
 open('GET /', { handle: ({ user }) => user satisfies null })
+
+endpoint('POST /photos', {
+  body: form({
+    title: z.string(),
+    photo: file({ maxSize: 1000 }),
+    more: file({ max: 3 }),
+    note: file({ optional: true }),
+  }),
+  handle({ body }) {
+    body.title satisfies string
+    body.photo satisfies UploadedFile
+    body.more satisfies UploadedFile[]
+    body.note satisfies UploadedFile | undefined
+    // @ts-expect-error it may be missing
+    body.note.name
+    // @ts-expect-error no such field
+    body.other
+    return body.photo.keep('photos')
+  },
+})
+
+endpoint('GET /events', {
+  returns: { 200: eventStream(z.object({ n: z.number() })), 204: null },
+  async *handle({ lastEventId }) {
+    lastEventId satisfies string | null
+    yield { id: '1', data: { n: 1 } }
+  },
+})
+endpoint('GET /events', {
+  returns: eventStream(Article),
+  // @ts-expect-error data must be an article
+  async *handle() {
+    yield { data: { n: 'one' } }
+  },
+})
+endpoint('GET /lines', {
+  returns: ndjson(z.string()),
+  async *handle() {
+    yield 'one'
+  },
+})
+// @ts-expect-error a list is no stream
+endpoint('GET /lines', { returns: ndjson(z.string()), handle: () => ['one'] })
+
+endpoint('POST /people', {
+  body: z.object({ first: z.string(), last: z.string() }),
+  changes: {
+    v2: {
+      note: 'the name is split',
+      body: z.object({ name: z.string() }),
+      request({ name }) {
+        name satisfies string
+        // @ts-expect-error no such field
+        name.first
+        return { first: name, last: name }
+      },
+    },
+    v3: { note: 'any body', request: (body) => body.whatever },
+    // @ts-expect-error a change has a note
+    v4: {},
+  },
+  handle: ({ body }) => body.first satisfies string,
+})

@@ -108,6 +108,22 @@ true satisfies Same<Shown<typeof narrow>, { name: string; password: string }>
 // @ts-expect-error no such field
 find(User, { fields: ['nam'] })
 
+// Deleted rows are asked for at each level.
+find(Article, {
+  withDeleted: true,
+  include: { author: { withDeleted: true }, n: { count: 'comments', withDeleted: true } },
+})
+aggregate(Article, { count: true, withDeleted: true })
+search(Article, 'x', { withDeleted: true })
+// @ts-expect-error no such option
+find(Article, { withDelete: true })
+// @ts-expect-error no such option
+find(Article, { include: { author: { withDelete: true } } })
+const Draft = model('draft', { id: t.id(), deletedAt: t.deletedAt({ purgeAfter: '30d' }) })
+true satisfies Same<Shown<Found<{ Draft: typeof Draft }, typeof Draft>>, { id: string; deletedAt: Date | null }>
+// @ts-expect-error no duration
+t.deletedAt({ purgeAfter: '30 days' })
+
 // Relations take the place of keys and of nothing.
 const full = get(Article, 'x', {
   include: {

@@ -1,0 +1,23 @@
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { withFolder } from '../campaign/campaign-files.ts'
+import { runKills } from './migrate.campaign.ts'
+
+test.each([
+  [
+    'a row that is gone',
+    'delete from article_tags where article_tags.tag = (select min(tag) from article_tags)',
+    'neither',
+  ],
+  ['a value that is changed', "update article set body = 'y' where id = 5", 'neither'],
+])('the check of a killed migration sees %s', { timeout: 60_000 }, async (_, sql, words) => {
+  const spoil = (file: string) => {
+    const db = new DatabaseSync(file, { timeout: 5000 })
+    db.exec(sql)
+    db.close()
+  }
+  const { shown } = await withFolder(async (folder) => {
+    return { violations: [], shown: (await runKills(1, folder, 1, spoil)).violations }
+  })
+  expect(shown.join('; ')).toContain(words)
+})

@@ -37,6 +37,8 @@ export interface Session {
   value(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue | undefined>
   /** The cells of the first row, by their place: cheaper than a record where there are few. Undefined without a row. */
   cells(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue[] | undefined>
+  /** Every row as its cells, by their place: cheaper than records, whose names the engine writes again for each row. */
+  rows(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue[][]>
   /** Runs a statement that returns nothing, and says how many rows it changed. */
   run(statement: Statement, values: readonly SqlValue[]): MaybePromise<number>
   /** SQL that a user wrote (typed raw SQL): refused are transaction control, ATTACH, PRAGMA, deferred constraints, OR ROLLBACK. */

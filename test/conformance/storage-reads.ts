@@ -43,7 +43,13 @@ export function exerciseReads(open: OpenStorage): void {
         expect(await session.value(sql(text), ['person%'])).toBe('person 1')
         expect(await session.cells(sql('select name, 7 from person order by id'), [])).toEqual(['person 1', 7])
         expect(await session.cells(sql(text), ['nobody'])).toBeUndefined()
+        const texts = sql('select name, name from person order by id')
+        expect(await session.rows(texts, [])).toEqual([
+          ['person 1', 'person 1'],
+          ['person 2', 'person 2'],
+        ])
         expect(await session.all(sql(text), ['nobody'])).toEqual([])
+        expect(await session.rows(sql(text), ['nobody'])).toEqual([])
         expect(await session.first(sql(text), ['nobody'])).toBeUndefined()
         expect(await session.value(sql(text), ['nobody'])).toBeUndefined()
         expect(session.position).toBeUndefined()
@@ -56,6 +62,7 @@ export function exerciseReads(open: OpenStorage): void {
       const attempts: ((session: Session) => unknown)[] = [
         (session) => insertPerson(session, 1),
         (session) => session.all(sql("insert into label (name) values ('x') returning id"), []),
+        (session) => session.rows(sql("insert into label (name) values ('x') returning id"), []),
         (session) => session.first(sql("insert into label (name) values ('x') returning id"), []),
         (session) => session.value(sql("insert into label (name) values ('x') returning id"), []),
         (session) => session.raw("insert into label (name) values ('x')", []),
@@ -252,6 +259,9 @@ export function exerciseReads(open: OpenStorage): void {
         write(storage, async (session) => (await session.raw(firstNumbers, [count])).rows.length)
       expect(await inWrite(100_000)).toBe(100_000)
       expect(await codeOf(inWrite(100_001))).toBe('result_too_large')
+      const byPlace = (count: number) => async (session: Session) => session.rows(sql(firstNumbers), [count])
+      expect(await storage.read({ deadline: ample }, byPlace(3))).toEqual([[1], [2], [3]])
+      expect(await codeOf(write(storage, byPlace(100_001)))).toBe('result_too_large')
     })
 
     test('brings bytes, large numbers and errors over as they are', async () => {

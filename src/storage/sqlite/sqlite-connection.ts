@@ -66,15 +66,18 @@ export class SqliteConnection {
 
   cells(statement: Statement, values: readonly SqlValue[]): SqlValue[] | undefined {
     try {
-      let prepared = this.#cells.get(statement)
-      if (!prepared) {
-        prepared = this.db.prepare(statement.sql)
-        prepared.setReturnArrays(true)
-        keep(this.#cells, statement, prepared, keptStatements)
-      }
+      const prepared = this.#array(statement)
       // Most have one value, the key, and a call that spreads a list takes longer.
       const cells = values.length === 1 ? prepared.get(values[0]!) : prepared.get(...(values as SqlValue[]))
       return cells as unknown as SqlValue[] | undefined
+    } catch (error) {
+      throw translateError(error, this.db)
+    }
+  }
+
+  rows(statement: Statement, values: readonly SqlValue[]): SqlValue[][] {
+    try {
+      return this.#array(statement).all(...(values as SqlValue[])) as unknown as SqlValue[][]
     } catch (error) {
       throw translateError(error, this.db)
     }
@@ -90,11 +93,20 @@ export class SqliteConnection {
 
   /** As `all`, for statements that may find any number of rows. @throws MonoblocError `result_too_large` */
   allUpTo(statement: Statement, values: readonly SqlValue[], most: number): SqlRow[] {
-    const rows: SqlRow[] = []
+    return this.#upTo<SqlRow>(() => this.#row(statement), values, most)
+  }
+
+  /** As `rows`, for statements that may find any number of rows. @throws MonoblocError `result_too_large` */
+  rowsUpTo(statement: Statement, values: readonly SqlValue[], most: number): SqlValue[][] {
+    return this.#upTo<SqlValue[]>(() => this.#array(statement), values, most)
+  }
+
+  #upTo<T>(prepare: () => StatementSync, values: readonly SqlValue[], most: number): T[] {
+    const rows: T[] = []
     try {
-      for (const row of this.#row(statement).iterate(...(values as SqlValue[])) as Iterable<SqlRow>) {
+      for (const row of prepare().iterate(...(values as SqlValue[])) as Iterable<unknown>) {
         if (rows.length === most) throw tooManyRows(most)
-        rows.push(row)
+        rows.push(row as T)
       }
     } catch (error) {
       throw translateError(error, this.db)
@@ -150,6 +162,17 @@ export class SqliteConnection {
     if (!prepared) {
       prepared = this.db.prepare(statement.sql)
       keep(this.#rows, statement, prepared, keptStatements)
+    }
+    return prepared
+  }
+
+  /** One prepared statement can't return both records and arrays. */
+  #array(statement: Statement): StatementSync {
+    let prepared = this.#cells.get(statement)
+    if (!prepared) {
+      prepared = this.db.prepare(statement.sql)
+      prepared.setReturnArrays(true)
+      keep(this.#cells, statement, prepared, keptStatements)
     }
     return prepared
   }

@@ -67,6 +67,12 @@ export class SqliteExplainer {
       first: (statement, values) => asked(statement, () => connection.first(statement, values), one),
       cells: (statement, values) => asked(statement, () => connection.cells(statement, values), one),
       value: (statement, values) => asked(statement, () => connection.cells(statement, values), one)?.[0],
+      rows: (statement, values) =>
+        asked(
+          statement,
+          () => connection.rowsUpTo(statement, values, maxRows),
+          (rows) => rows.length,
+        ),
       run: () => refuse(),
       raw: (sql, values) => this.#raw(sql, values),
       savepoint: async <T>(work: () => MaybePromise<T>) => work(),

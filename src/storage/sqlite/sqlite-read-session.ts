@@ -78,6 +78,12 @@ export class SqliteReadSession implements Session {
     return this.#bounded(connection, statement).cells(statement, values)
   }
 
+  rows(statement: Statement, values: readonly SqlValue[]): MaybePromise<SqlValue[][]> {
+    const connection = this.#open()
+    if (connection instanceof Promise) return connection.then(() => this.#held(statement).rows(statement, values))
+    return this.#bounded(connection, statement).rows(statement, values)
+  }
+
   run(): never {
     throw new MonoblocError('transaction_read_only')
   }

@@ -4,7 +4,7 @@ import type { SqlValue } from '../storage.ts'
 /** What a reader process is asked. `begin` and `end` have no answer. */
 export type ReaderRequest =
   | { kind: 'begin' | 'end' }
-  | { kind: 'all' | 'first' | 'cells'; id: number; sql: string; values: readonly SqlValue[] }
+  | { kind: 'all' | 'first' | 'cells' | 'rows'; id: number; sql: string; values: readonly SqlValue[] }
   | { kind: 'raw'; id: number; sql: string; values: readonly unknown[] }
 
 /** What it answers. */

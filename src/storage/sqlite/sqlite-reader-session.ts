@@ -34,6 +34,10 @@ export class SqliteReaderSession implements Session {
     return this.#ask({ kind: 'cells', sql, values }) as Promise<SqlValue[] | undefined>
   }
 
+  rows({ sql }: Statement, values: readonly SqlValue[]): Promise<SqlValue[][]> {
+    return this.#ask({ kind: 'rows', sql, values }) as Promise<SqlValue[][]>
+  }
+
   run(): never {
     throw new MonoblocError('transaction_read_only')
   }

@@ -56,6 +56,8 @@ function resultOf(request: Extract<ReaderRequest, { id: number }>): unknown {
       return connection.first(statementOf(request.sql), request.values)
     case 'cells':
       return connection.cells(statementOf(request.sql), request.values)
+    case 'rows':
+      return connection.rowsUpTo(statementOf(request.sql), request.values, maxRows)
     case 'raw':
       return connection.raw(request.sql, request.values, maxRows)
   }

@@ -74,6 +74,16 @@ export class SqliteWriteSession implements Session {
     }
   }
 
+  rows(statement: Statement, values: readonly SqlValue[]): SqlValue[][] {
+    this.#asked(statement)
+    try {
+      if (statement.reach === 'bounded') return this.#connection.rows(statement, values)
+      return this.#connection.rowsUpTo(statement, values, maxRows)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
   run(statement: Statement, values: readonly SqlValue[]): number {
     this.#asked(statement)
     try {

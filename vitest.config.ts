@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     include: ['{src,test,examples,scripts,bench}/**/*.test.ts', 'packages/*/src/**/*.test.ts'],
     pool: 'forks',
+    // One PostgreSQL server for all tests of a run.
+    globalSetup: ['test/conformance/postgres-setup.ts'],
     // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.
     maxWorkers: '100%',
     execArgv: ['--conditions=source'],

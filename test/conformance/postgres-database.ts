@@ -124,12 +124,15 @@ async function copy(source: string): Promise<string> {
   return name
 }
 
-let connected: Promise<pg.Client> | undefined
+/** As it is: the types of `pg` leave two methods out. */
+type Client = pg.Client & { ref(): void; unref(): void }
+
+let connected: Promise<Client> | undefined
 
 /** One connection of this process, which does not keep it alive. */
-function admin(): Promise<pg.Client> {
+function admin(): Promise<Client> {
   connected ??= (async () => {
-    const client = new pg.Client({ connectionString: currentRun().url, application_name: 'monobloc tests' })
+    const client = new pg.Client({ connectionString: currentRun().url, application_name: 'monobloc tests' }) as Client
     client.on('error', () => {
       connected = undefined
     })

@@ -31,11 +31,6 @@ export function actualType(table: ActualTable, name: string): ColumnType | undef
   })
 }
 
-/** The names of the constraints that hold a column to its type. */
-export function isTypeConstraintOf(check: string, column: string): boolean {
-  return new RegExp(`\\.${column}:(type|decimal\\(\\d+,\\d+\\))$`).test(check)
-}
-
 function typeCheckOf(table: ActualTable, name: string): { expression: string; decimal?: ColumnType } | undefined {
   const normal = (type: ColumnType) => expressionOf(name, type)
   for (const [check, expression] of table.checks) {
@@ -51,15 +46,4 @@ function typeCheckOf(table: ActualTable, name: string): { expression: string; de
 function expressionOf(name: string, type: ColumnType): string | undefined {
   const check = typeCheck({ name: '' } as TableSpec, { name, type } as ColumnSpec)
   return check && normalised(check.expression)
-}
-
-/** The same values in the same form: a text is a text, whatever else its field asks of it. */
-export function isSameType(a: ColumnType | undefined, b: ColumnType | undefined): boolean {
-  return a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b)
-}
-
-/** `decimal(10,2)` */
-export function typeName(type: ColumnType | undefined): string {
-  if (!type) return 'something else'
-  return type.type === 'decimal' ? `decimal(${type.precision},${type.scale})` : type.type
 }

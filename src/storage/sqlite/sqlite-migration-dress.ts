@@ -1,8 +1,9 @@
 // What hangs on tables and is not in files: the log's triggers, full-text indexes, and what other programs made.
 import type { DatabaseSync } from 'node:sqlite'
 import type { ColumnType, Schema, TableSpec } from '../../schema/index.ts'
+import { isSameType } from '../migrations/table-shape.ts'
 import type { ActualTable } from './sqlite-catalog.ts'
-import { actualType, isSameType } from './sqlite-column-type.ts'
+import { actualType } from './sqlite-column-type.ts'
 import { compareDerived } from './sqlite-compare.ts'
 import { ownPrefix } from './sqlite-guard.ts'
 import { logShape, logTriggers, recordShapeSql } from './sqlite-log-triggers.ts'

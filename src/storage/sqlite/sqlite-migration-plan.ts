@@ -2,11 +2,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { ColumnSpec, Schema, TableSpec } from '../../schema/index.ts'
 import type { Difference, MigrationStep } from '../migrations/migration.ts'
 import { needsConsent } from '../migrations/migration-file.ts'
+import { droppedTable } from '../migrations/schema-difference.ts'
+import { planRenames, renameQuestions } from '../migrations/schema-rename.ts'
+import { isSameType } from '../migrations/table-shape.ts'
 import { type ActualTable, readTable } from './sqlite-catalog.ts'
-import { actualType, isSameType, typeName } from './sqlite-column-type.ts'
+import { actualType } from './sqlite-column-type.ts'
 import { addColumn } from './sqlite-compare-columns.ts'
 import { conversionSql } from './sqlite-conversion.ts'
-import { droppedTable, indexDifferences, type Tables, tableDifferences } from './sqlite-difference.ts'
+import { indexChanges, shapesOf, type Tables, tableDifferences } from './sqlite-difference.ts'
 import { appTables, newPrefix, readTables, shadowOfModels } from './sqlite-shadow.ts'
 import { createIndexSql, createTableSql, declaredChecks, isCounted, quoted } from './sqlite-table.ts'
 
@@ -38,7 +41,6 @@ class Planner {
   readonly #schema: Schema
   readonly #ours: ReadonlySet<string> | undefined
   readonly #specs: TableSpec[]
-  readonly #before = new Map<string, string>()
 
   constructor(base: DatabaseSync, wanted: Tables, schema: Schema, ours: ReadonlySet<string> | undefined) {
     this.#base = base
@@ -49,69 +51,16 @@ class Planner {
   }
 
   plan(): PlannedSteps {
-    const steps = [...this.#tableRenames(), ...this.#columnRenames()]
+    const names = new Map([...readTables(this.#base)].map(([name, { columns }]) => [name, new Set(columns.keys())]))
+    const renames = planRenames(this.#specs, names)
+    for (const sql of renames.steps.flatMap((each) => each.sql)) this.#base.exec(sql)
+    const steps = [...renames.steps]
     const tables = readTables(this.#base)
     const unknown = [...tables.keys()].filter((name) => !this.#wanted.has(name) && (this.#ours?.has(name) ?? true))
     for (const spec of this.#specs) steps.push(...this.#tableSteps(spec, tables.get(spec.name)))
     for (const name of unknown) steps.push(dropTable(name))
-    return { steps, questions: this.#questions(tables, unknown), before: this.#before }
-  }
-
-  // A name may be taken by one that is itself about to be renamed: so as long as one more fits.
-  #tableRenames(): MigrationStep[] {
-    const steps: MigrationStep[] = []
-    const rename = ({ name, renamedFrom: old }: TableSpec): boolean => {
-      const there = readTables(this.#base)
-      if (!old || there.has(name) || !there.has(old) || (this.#wanted.has(old) && !this.#isFreed(old, there)))
-        return false
-      steps.push(this.#renamed(`rename table ${old} to ${name}`, name, `${quoted(old)} RENAME TO ${quoted(name)}`))
-      this.#before.set(name, old)
-      return true
-    }
-    while (this.#specs.some(rename));
-    return steps
-  }
-
-  #isFreed(old: string, there: Tables): boolean {
-    const spec = this.#specs.find(({ name }) => name === old)
-    return spec?.renamedFrom !== undefined && there.has(spec.renamedFrom)
-  }
-
-  #columnRenames(): MigrationStep[] {
-    const steps: MigrationStep[] = []
-    const rename =
-      (spec: TableSpec) =>
-      (column: ColumnSpec): boolean => {
-        const there = readTables(this.#base, new Set([spec.name])).get(spec.name)?.columns
-        const old = column.renamedFrom
-        if (!there || !old || there.has(column.name) || !there.has(old)) return false
-        const stays = spec.columns.find(({ name }) => name === old)
-        if (stays && !(stays.renamedFrom !== undefined && there.has(stays.renamedFrom))) return false
-        const to = `${spec.name}.${column.name}`
-        steps.push(
-          this.#renamed(
-            `rename column ${spec.name}.${old} to ${column.name}`,
-            to,
-            `${quoted(spec.name)} RENAME COLUMN ${quoted(old)} TO ${quoted(column.name)}`,
-          ),
-        )
-        this.#before.set(to, old)
-        return true
-      }
-    for (const spec of this.#specs) while (spec.columns.some(rename(spec)));
-    return steps
-  }
-
-  #renamed(description: string, subject: string, alteration: string): MigrationStep {
-    const sql = `ALTER TABLE ${alteration}`
-    this.#base.exec(sql)
-    return {
-      description,
-      sql: [sql],
-      differences: [{ kind: 'rename', subject, words: description }],
-      wanting: [],
-      safe: true,
-    }
+    const questions = renameQuestions(shapesOf(tables), shapesOf(this.#wanted), unknown)
+    return { steps, questions, before: renames.before }
   }
 
   #tableSteps(spec: TableSpec, there: ActualTable | undefined): MigrationStep[] {
@@ -131,8 +80,7 @@ class Planner {
   }
 
   #indexSteps(spec: TableSpec, there: ActualTable, wanted: ActualTable): MigrationStep[] {
-    return indexDifferences(there, wanted).map((difference) => {
-      const name = / index (\S+)/.exec(` ${difference.words}`)?.[1] ?? ''
+    return indexChanges(there, wanted).map(({ name, difference }) => {
       const index = spec.indexes.find((one) => one.name === name)
       const sql = there.indexes.has(name) ? [`DROP INDEX ${quoted(name)}`] : []
       if (index) sql.push(createIndexSql(this.#schema, spec, index))
@@ -194,39 +142,6 @@ class Planner {
     wanting.push(`${spec.name}.${column.name}`)
     return [[target, 'NULL']]
   }
-
-  /** What is gone beside what is new may be the same: only the models can say. */
-  #questions(tables: Tables, unknown: readonly string[]): string[] {
-    const questions: string[] = []
-    for (const gone of unknown) {
-      const columns = [...tables.get(gone)!.columns.keys()]
-      for (const [name, wanted] of this.#wanted) {
-        const shared = columns.filter((column) => wanted.columns.has(column)).length
-        if (tables.has(name) || shared * 2 < columns.length) continue
-        questions.push(
-          `Table ${gone} is gone and ${name} is new. If it is the same, write model('${name}', …, { renamedFrom: '${gone}' }).`,
-        )
-      }
-    }
-    for (const [name, wanted] of this.#wanted) {
-      const there = tables.get(name)
-      if (there) questions.push(...columnQuestions(there, wanted))
-    }
-    return questions
-  }
-}
-
-function columnQuestions(there: ActualTable, wanted: ActualTable): string[] {
-  const gone = [...there.columns.keys()].filter((column) => !wanted.columns.has(column))
-  const added = [...wanted.columns.keys()].filter((column) => !there.columns.has(column))
-  return gone.flatMap((old) =>
-    added
-      .filter((column) => typeName(actualType(there, old)) === typeName(actualType(wanted, column)))
-      .map(
-        (column) =>
-          `${there.name}.${old} is gone and ${there.name}.${column} is new. If it is the same, write ${column}: ….renamedFrom('${old}').`,
-      ),
-  )
 }
 
 function step(description: string, sql: string[], differences: Difference[]): MigrationStep {

@@ -4,10 +4,11 @@ import { MonoblocError } from '../../errors.ts'
 import type { Schema } from '../../schema/index.ts'
 import type { ApplyOptions, MigrationProgress } from '../migrations/migration.ts'
 import type { MigrationFile, MigrationSection } from '../migrations/migration-file.ts'
+import { failedAt, lostRows, refused } from '../migrations/migration-refusal.ts'
 import { readTable } from './sqlite-catalog.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
-import { indexDifferences, type Tables, tableDifferences } from './sqlite-difference.ts'
+import { indexChanges, type Tables, tableDifferences } from './sqlite-difference.ts'
 import { translateError } from './sqlite-errors.ts'
 import { checkRaw, ownPrefix } from './sqlite-guard.ts'
 import { tableEntrySql } from './sqlite-log-triggers.ts'
@@ -145,7 +146,7 @@ export class MigrationRun {
     const there = readTable(this.#connection.db, name)
     const wanted = after.get(name)
     if (!there || !wanted) return false
-    return tableDifferences(there, wanted).length === 0 && indexDifferences(there, wanted).length === 0
+    return tableDifferences(there, wanted).length === 0 && indexChanges(there, wanted).length === 0
   }
 
   #renamed(from: string, to: string, counts: Counts): void {
@@ -200,9 +201,7 @@ export class MigrationRun {
     // The disk and the lock are not the file's fault.
     const said = code === undefined ? error : translateError(error, this.#connection.db)
     if (said instanceof MonoblocError && (said.code === 'database_full' || said.code === 'database_busy')) return said
-    const place = `line ${section.line} (${section.kind}: ${section.title})`
-    const head = sql.replace(/\s+/g, ' ').slice(0, 60)
-    return refused(file, `${place}: ${describe(error, this.#connection)} at: ${head}…`, error)
+    return failedAt(file, section, sql, describe(error, this.#connection), error)
   }
 
   #countAll(): Counts {
@@ -221,10 +220,7 @@ export class MigrationRun {
       if (file.consents.includes(`drop ${name}`)) continue
       const now = found.get(name) ?? 0
       if (now === count) continue
-      throw refused(
-        file,
-        `${name} had ${count} rows and would have ${now}: a step must keep every row. Rows are removed by a data step.`,
-      )
+      throw lostRows(file, name, count, now)
     }
   }
 
@@ -311,10 +307,6 @@ function describe(error: unknown, { db }: SqliteConnection): string {
 
 /** SQLite's SQLITE_CONSTRAINT_DATATYPE. */
 const wrongType = 3091
-
-export function refused(file: MigrationFile, detail: string, cause?: unknown): MonoblocError {
-  return new MonoblocError('migration_refused', { subject: file.name, detail, cause })
-}
 
 /** Notes a file as applied. */
 export function historySql({ number, name, checksum }: MigrationFile, at: number, millis: number): string {

@@ -16,6 +16,7 @@ import type {
 } from '../migrations/migration.ts'
 import type { MigrationFile } from '../migrations/migration-file.ts'
 import { fileStates, pendingFiles } from '../migrations/migration-history.ts'
+import { drifted, missingConsents, refuseUnsaid } from '../migrations/migration-refusal.ts'
 import { copyDatabase } from './sqlite-backup.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { differencesBetween, type Tables } from './sqlite-difference.ts'
@@ -29,7 +30,7 @@ import { historySql, MigrationRun, type RunOptions } from './sqlite-migration-ru
 import type { SqliteMigratorOptions } from './sqlite-migrator.ts'
 import { closeAfter, openConnection } from './sqlite-open.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
-import { appTables, missingConsents, openShadow, readTables, replayAll } from './sqlite-shadow.ts'
+import { appTables, openShadow, readTables, replayAll } from './sqlite-shadow.ts'
 
 /** For tests: what can't be had on purpose. */
 export interface TestingOptions {
@@ -301,17 +302,10 @@ function judge(db: DatabaseSync, files: readonly MigrationFile[]): Judged {
     const unsaid: string[] = []
     for (const file of pending) {
       const done = replay.add(file)
-      unsaid.push(
-        ...missingConsents(file, done).map((consent) => `${file.name} lacks the line "-- consent: ${consent}"`),
-      )
+      unsaid.push(...missingConsents(file, done))
       after.push(readTables(replay.db))
     }
-    if (unsaid.length > 0) {
-      throw new MonoblocError('migration_refused', {
-        detail: `What loses or narrows what rows hold needs consent: ${unsaid.join('; ')}.`,
-        violations: unsaid.map((message) => ({ path: ['migrations'], code: 'consent_needed', message })),
-      })
-    }
+    refuseUnsaid(unsaid)
     const there = readTables(db)
     // Without history, tables that are there already are taken for what `dev` or an earlier version made.
     const known = new Set([...made.keys(), ...after.flatMap((tables) => [...tables.keys()])])
@@ -361,12 +355,6 @@ function asFile(steps: readonly MigrationStep[]): MigrationFile {
     line: 1,
   }))
   return { number: 0, name: 'models', file: '', checksum: '', sections, consents: [], isProgram: false }
-}
-
-function drifted(words: readonly string[]): MonoblocError {
-  return new MonoblocError('migration_refused', {
-    detail: `The database is not what its files have made, and would not become what the models say without: ${words.join('; ')}.`,
-  })
 }
 
 /** Into the database, so that the log does not stay as large as all that was rewritten. Who reads just now may prevent it. */

@@ -9,9 +9,12 @@ import {
   type TableSpec,
 } from '../../schema/index.ts'
 import { indexedFieldSql, inlineConditionSql } from '../sql/filter-sql-inline.ts'
+import { quoted } from '../sql/quoted.ts'
 import type { SqlValue } from '../storage.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { checkName, typeConstraint } from './sqlite-errors.ts'
+
+export { quoted }
 
 /** What SQLite calls the storage of each type, in a STRICT table. */
 export const storageClass: Record<ColumnType['type'], 'TEXT' | 'INTEGER' | 'REAL' | 'BLOB'> = {
@@ -27,10 +30,6 @@ export const storageClass: Record<ColumnType['type'], 'TEXT' | 'INTEGER' | 'REAL
   boolean: 'INTEGER',
   float: 'REAL',
   bytes: 'BLOB',
-}
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 /** A value of SQLite's as a constant of its language. */

@@ -3,7 +3,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema, type TableSpec } from '../../schema/index.ts'
 import type { Difference } from '../migrations/migration.ts'
-import { consentFor, type MigrationFile, type MigrationSection, needsConsent } from '../migrations/migration-file.ts'
+import type { MigrationFile, MigrationSection } from '../migrations/migration-file.ts'
+import { unfitting } from '../migrations/migration-refusal.ts'
 import { type ActualTable, readTable } from './sqlite-catalog.ts'
 import { differencesBetween } from './sqlite-difference.ts'
 import { ownPrefix } from './sqlite-guard.ts'
@@ -98,15 +99,11 @@ export class Replay {
     }
   }
 
-  #run(file: MigrationFile, { line, title }: MigrationSection, statement: ScriptStatement, before: DatabaseSync): void {
+  #run(file: MigrationFile, section: MigrationSection, statement: ScriptStatement, before: DatabaseSync): void {
     try {
       runStatement(this.db, statement)
     } catch (cause) {
-      const head = statement.sql.replace(/\s+/g, ' ').slice(0, 60)
-      throw new MonoblocError('migration_refused', {
-        detail: `${file.name}, line ${line} (step: ${title}): on what the files before it make: ${(cause as Error).message} at: ${head}…`,
-        cause,
-      })
+      throw unfitting(file, section, statement.sql, cause)
     }
     const act = schemaAct(statement)
     if (act?.act !== 'rename column' && !(act?.act === 'rename table' && !act.name.startsWith(newPrefix))) return
@@ -131,12 +128,6 @@ export function replayAll(files: readonly MigrationFile[]): Replay {
     replay.close()
     throw error
   }
-}
-
-/** Consents that a file needs and does not give. */
-export function missingConsents(file: MigrationFile, done: readonly Difference[]): string[] {
-  const given = new Set(file.consents)
-  return [...new Set(done.filter(needsConsent).map(consentFor))].filter((consent) => !given.has(consent))
 }
 
 export function copySchema(from: DatabaseSync, to: DatabaseSync): void {

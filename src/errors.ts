@@ -326,6 +326,12 @@ export const errorTable = {
     remedy:
       'Do what the message says, or correct the file where it was not applied yet; `monobloc migrate status` tells.',
   },
+  migration_engine: {
+    status: 500,
+    message: 'A migration file is written for another database engine.',
+    remedy:
+      'Put SQL for SQLite into `migrations` and SQL for PostgreSQL into `migrations/postgresql`; with DATABASE_URL naming the database, `monobloc migrate plan --name what-it-does` writes the file for its engine.',
+  },
   dependency_missing: {
     status: 500,
     message: 'An optional part is not installed.',

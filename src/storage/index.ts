@@ -1,7 +1,9 @@
 export type * from './migrations/migration.ts'
 export {
   consentsOf,
+  type MigrationEngine,
   type MigrationFile,
+  migrationFolder,
   migrationText,
   nextMigrationName,
   readMigrationFiles,

@@ -40,6 +40,7 @@ async function migrate(): Promise<void> {
     checksum: '',
     sections: [section],
     consents: [],
+    engine: 'sqlite',
     isProgram: false,
   }
   try {

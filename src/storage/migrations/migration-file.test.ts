@@ -3,7 +3,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { MigrationStep } from './migration.ts'
-import { migrationText, nextMigrationName, parseMigration, readMigrationFiles } from './migration-file.ts'
+import {
+  migrationFolder,
+  migrationText,
+  nextMigrationName,
+  parseMigration,
+  readMigrationFiles,
+} from './migration-file.ts'
 
 let folder: string
 beforeEach(() => {
@@ -33,6 +39,26 @@ describe('the folder of migrations', () => {
     write('0002-mine.sql')
     write('0002-yours.sql')
     expect(() => readMigrationFiles(folder)).toThrow('0002-mine.sql and 0002-yours.sql have the same number')
+  })
+})
+
+describe('an engine', () => {
+  test('has a folder of its own, whose files carry its mark; programs are for both', () => {
+    expect(migrationFolder('/x/migrations', 'sqlite')).toBe('/x/migrations')
+    expect(migrationFolder('/x/migrations', 'postgresql')).toBe(path.join('/x/migrations', 'postgresql'))
+    write('0001-a.sql', migrationText('0001-a', [], {}, 'postgresql'))
+    write('0002-b.ts', 'export {}')
+    expect(readMigrationFiles(folder, 'postgresql').map(({ name }) => name)).toEqual(['0001-a', '0002-b'])
+  })
+  test.each([
+    ['sqlite', '-- engine: postgresql\n', '0001-a.sql in', 'is SQL for PostgreSQL, and the database is SQLite'],
+    ['postgresql', '-- step: x\n', 'is SQL for SQLite', 'whose files stand in migrations/postgresql'],
+    ['postgresql', '-- engine: mysql\n', 'there is no engine "mysql"', 'write sqlite or postgresql'],
+  ] as const)('%s refuses a file with %j', (engine, text, ...words) => {
+    write('0001-a.sql', text)
+    const read = () => readMigrationFiles(folder, engine)
+    expect(read).toThrow(expect.objectContaining({ code: 'migration_engine' }))
+    for (const each of words) expect(read).toThrow(each)
   })
 })
 

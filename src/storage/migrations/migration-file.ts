@@ -4,9 +4,15 @@ import path from 'node:path'
 import { MonoblocError } from '../../errors.ts'
 import type { Difference, MigrationStep } from './migration.ts'
 
-/** A part of a file. `step` changes the schema; `data` changes rows, and is written by hand. */
+/** The language that a file of SQL is written in. */
+export type MigrationEngine = 'sqlite' | 'postgresql'
+
+/**
+ * A part of a file. `step` changes the schema; `fill` gives a new column its values, a batch of rows after another where
+ * the engine can; `data` changes rows, and is written by hand.
+ */
 export interface MigrationSection {
-  kind: 'step' | 'data'
+  kind: 'step' | 'fill' | 'data'
   title: string
   sql: string
   /** Where it begins in the file. */
@@ -26,24 +32,29 @@ export interface MigrationFile {
   sections: MigrationSection[]
   /** What is allowed to be lost: `drop article.body`. */
   consents: string[]
+  /** What its SQL is written for. A program says everything through `db`, and may run on each. */
+  engine: MigrationEngine
   /** A data step in TypeScript or JavaScript, which exports `migrate(db)`. */
   isProgram: boolean
 }
 
 const namePattern = /^(\d{4,})-([a-z\d]+(?:-[a-z\d]+)*)\.(sql|ts|js|mts|mjs)$/
-const heading = /^--\s*(step|data):\s*(.*)$/
+const heading = /^--\s*(step|fill|data):\s*(.*)$/
+const engineLine = /^--\s*engine:\s*(\S*)\s*$/
+const engines: readonly string[] = ['sqlite', 'postgresql'] satisfies MigrationEngine[]
 const consentLine = /^--\s*consent:\s*(.+?)\s*$/
 
 /**
  * Reads the folder. Other files in it are left alone, but a name that begins with a number must be right: a file that is
  * passed over in silence would be missed late.
  *
- * @throws MonoblocError `migration_refused`
+ * @param engine what the database is: each engine's files stand in a folder of their own, see `migrationFolder`
+ * @throws MonoblocError `migration_refused`, `migration_engine`
  */
-export function readMigrationFiles(folder: string): MigrationFile[] {
+export function readMigrationFiles(folder: string, engine: MigrationEngine = 'sqlite'): MigrationFile[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => /^\d/.test(name) && !name.endsWith('.d.ts'))
-  const files = names.map((name) => readOne(folder, name)).sort((a, b) => a.number - b.number)
+  const files = names.map((name) => readOne(folder, name, engine)).sort((a, b) => a.number - b.number)
   for (const [at, file] of files.entries()) {
     const before = files[at - 1]
     if (before?.number !== file.number) continue
@@ -54,7 +65,7 @@ export function readMigrationFiles(folder: string): MigrationFile[] {
   return files
 }
 
-function readOne(folder: string, name: string): MigrationFile {
+function readOne(folder: string, name: string, engine: MigrationEngine): MigrationFile {
   const [, number, , ending] = namePattern.exec(name) ?? []
   if (!number) {
     throw new MonoblocError('migration_refused', {
@@ -62,7 +73,22 @@ function readOne(folder: string, name: string): MigrationFile {
     })
   }
   const file = path.join(folder, name)
-  return parseMigration(file, readFileSync(file, 'utf8'), ending !== 'sql')
+  const parsed = parseMigration(file, readFileSync(file, 'utf8'), ending !== 'sql')
+  if (parsed.isProgram || parsed.engine === engine) return parsed
+  const said = { sqlite: 'SQLite (a file without the line `-- engine: …` is)', postgresql: 'PostgreSQL' }
+  const place = engine === 'sqlite' ? 'migrations' : 'migrations/postgresql'
+  throw new MonoblocError('migration_engine', {
+    subject: parsed.name,
+    detail: `${name} in ${folder} is SQL for ${said[parsed.engine]}, and the database is ${engine === 'sqlite' ? 'SQLite' : 'PostgreSQL'}, whose files stand in ${place}.`,
+  })
+}
+
+/**
+ * Where the files of an engine stand: SQLite's in `migrations`, PostgreSQL's in `migrations/postgresql`. An app that runs on
+ * both has both, since the same change is other SQL on each.
+ */
+export function migrationFolder(folder: string, engine: MigrationEngine): string {
+  return engine === 'sqlite' ? folder : path.join(folder, engine)
 }
 
 /** @param file its path, whose name has been seen to be right */
@@ -77,8 +103,18 @@ export function parseMigration(file: string, text: string, isProgram: boolean): 
     checksum: createHash('sha256').update(lines.join('\n')).digest('hex'),
     sections: isProgram ? [] : sectionsOf(lines),
     consents: lines.flatMap((line) => consentLine.exec(line.trim())?.[1] ?? []),
+    engine: engineOf(base, lines),
     isProgram,
   }
+}
+
+function engineOf(name: string, lines: readonly string[]): MigrationEngine {
+  const [said] = lines.flatMap((line) => engineLine.exec(line)?.[1] ?? [])
+  if (said === undefined) return 'sqlite'
+  if (engines.includes(said)) return said as MigrationEngine
+  throw new MonoblocError('migration_engine', {
+    detail: `${name}: there is no engine "${said}"; write sqlite or postgresql.`,
+  })
 }
 
 function sectionsOf(lines: readonly string[]): MigrationSection[] {
@@ -108,9 +144,14 @@ export function consentsOf(step: Pick<MigrationStep, 'differences'>): string[] {
 }
 
 /** The text of a file for review: every step with its SQL, and what needs consent marked as not given. */
-export function migrationText(name: string, steps: readonly MigrationStep[], losses: Record<string, string>): string {
+export function migrationText(
+  name: string,
+  steps: readonly MigrationStep[],
+  losses: Record<string, string>,
+  engine: MigrationEngine = 'sqlite',
+): string {
   const parts = steps.map((step) => {
-    const lines = [`-- step: ${step.description}`]
+    const lines = [`-- ${step.fill ? 'fill' : 'step'}: ${step.description}`]
     if (step.differences.length > 1) lines.push(...step.differences.map(({ words }) => `--   ${words}`))
     for (const consent of consentsOf(step)) {
       lines.push(`-- consent needed: ${consent}`)
@@ -124,10 +165,22 @@ export function migrationText(name: string, steps: readonly MigrationStep[], los
   const consents = steps.some((step) => consentsOf(step).length > 0)
   const head = [
     `-- ${name}`,
+    ...(engine === 'sqlite' ? [] : [`-- engine: ${engine}`]),
     '-- Read it, commit it, and run: monobloc migrate apply. Once it has been applied anywhere it must not change.',
     ...(consents ? ['-- To allow what is lost, change `consent needed` into `consent`.'] : []),
   ]
   return `${[head.join('\n'), ...parts].join('\n\n')}\n`
+}
+
+/** Steps that no file has, as one that was read. */
+export function asFile(steps: readonly MigrationStep[], engine: MigrationEngine = 'sqlite'): MigrationFile {
+  const sections = steps.map(({ description, sql, fill }) => ({
+    kind: fill ? ('fill' as const) : ('step' as const),
+    title: description,
+    sql: sql.map((each) => `${each};`).join('\n'),
+    line: 1,
+  }))
+  return { number: 0, name: 'models', file: '', checksum: '', sections, consents: [], engine, isProgram: false }
 }
 
 /** The name of the next file: `0003-what`. */

@@ -21,6 +21,8 @@ export interface MigrationStep {
   differences: Difference[]
   /** Columns that old rows need a value for, which the file must say: `article.slug`. */
   wanting: string[]
+  /** It only gives a new column its values: a section `fill` of the file. */
+  fill?: boolean
   /** Nothing is lost and, where no value is wanting, nothing that is there is refused. */
   safe: boolean
 }

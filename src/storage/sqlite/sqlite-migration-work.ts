@@ -11,10 +11,9 @@ import type {
   Difference,
   MigrationPlan,
   MigrationStatus,
-  MigrationStep,
   Migrator,
 } from '../migrations/migration.ts'
-import type { MigrationFile } from '../migrations/migration-file.ts'
+import { asFile, type MigrationFile } from '../migrations/migration-file.ts'
 import { fileStates, pendingFiles } from '../migrations/migration-history.ts'
 import { drifted, missingConsents, refuseUnsaid } from '../migrations/migration-refusal.ts'
 import { copyDatabase } from './sqlite-backup.ts'
@@ -345,16 +344,6 @@ function copyTables(from: DatabaseSync, to: DatabaseSync, schema: Schema): void 
     )
     .all()
   for (const { tbl_name, sql } of rows) if (names.has(tbl_name as string)) to.exec(sql as string)
-}
-
-function asFile(steps: readonly MigrationStep[]): MigrationFile {
-  const sections = steps.map(({ description, sql }) => ({
-    kind: 'step' as const,
-    title: description,
-    sql: sql.map((each) => `${each};`).join('\n'),
-    line: 1,
-  }))
-  return { number: 0, name: 'models', file: '', checksum: '', sections, consents: [], isProgram: false }
 }
 
 /** Into the database, so that the log does not stay as large as all that was rewritten. Who reads just now may prevent it. */

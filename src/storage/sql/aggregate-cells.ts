@@ -1,7 +1,7 @@
 import type { Expression } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { decimalText, kindOf } from '../../schema/index.ts'
-import type { SqlRow, SqlValue } from '../storage.ts'
+import type { SqlRow } from '../storage.ts'
 import { sql } from './kysely.ts'
 import { badQuery, type ModelPlan, type ModelPlans, type StoredColumn } from './model-plan.ts'
 import type { AggregateQuery } from './query.ts'
@@ -23,8 +23,6 @@ export interface AggregateCell {
 
 // Six digits beyond the scale: an average has no last digit.
 const averageDigits = 6
-// Both parts of a sum stay within 64 bits for a billion rows of any value.
-const billion = 1_000_000_000n
 
 /** @throws MonoblocError `invalid_query` */
 export function groupFields(plan: ModelPlan, names: readonly string[]): GroupField[] {
@@ -67,10 +65,15 @@ function countCell(): AggregateCell {
   return { kind: 'count', field: undefined, name: 'count', columns, order: count, read: (row) => Number(row['~count']) }
 }
 
-function extremeCell({ dialect }: ModelPlans, kind: 'min' | 'max', column: StoredColumn, table: string): AggregateCell {
+function extremeCell(
+  { dialect, engine }: ModelPlans,
+  kind: 'min' | 'max',
+  column: StoredColumn,
+  table: string,
+): AggregateCell {
   const { name, type, decode } = column
   const alias = `~${kind}.${name}`
-  const value = sql`${sql.raw(kind)}(${ref(table, name)})`
+  const value = engine.extreme(kind, type, ref(table, name))
   return {
     ...named(kind, name),
     columns: [sql`${dialect.selected(type, value)} as ${sql.id(alias)}`],
@@ -92,35 +95,28 @@ function totalCell({ engine }: ModelPlans, kind: 'sum' | 'avg', column: StoredCo
       ...named(kind, column.name),
       columns: [sql`${value} as ${sql.id(alias)}`],
       order: value,
-      read: (row) => row[alias]!,
+      read: (row) => (row[alias] === null ? null : Number(row[alias])),
     }
   }
   const counted = `${alias}.count`
   return {
     ...named(kind, column.name),
     columns: [
-      sql`${engine.exactSum(own)} as ${sql.id(alias)}`,
+      sql`${engine.exactSum(column.type, own)} as ${sql.id(alias)}`,
       ...(kind === 'avg' ? [sql`count(${own}) as ${sql.id(counted)}`] : []),
     ],
     order: kind === 'sum' ? engine.roughSum(own) : average,
     read: (row) => {
       const parts = row[alias]!
       if (parts === null) return null
-      return kind === 'sum'
-        ? sumOf(column, wholeOf(parts))
-        : averageOf(column, wholeOf(parts), BigInt(row[counted] as number))
+      const sum = engine.readSum(column.type, parts as string)
+      return kind === 'sum' ? sumOf(column, sum) : averageOf(column, sum, BigInt(row[counted] as number))
     },
   }
 }
 
 function named(kind: AggregateCell['kind'], name: string) {
   return { kind, field: name, name: `${kind}.${name}` }
-}
-
-/** A sum that came in two parts: `high,low`, in billions and in ones. */
-function wholeOf(parts: SqlValue): bigint {
-  const [high, low] = (parts as string).split(',')
-  return BigInt(high!) * billion + BigInt(low!)
 }
 
 function sumOf({ name, type }: StoredColumn, units: bigint): unknown {

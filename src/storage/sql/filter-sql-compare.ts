@@ -11,8 +11,7 @@ export interface FilterWriter {
   /** A column of the row that the condition is about. */
   readonly column: (name: string) => Expression<unknown>
   readonly value: (type: ColumnType, value: unknown) => Expression<unknown>
-  /** What stands after IN. */
-  readonly list: (type: ColumnType, values: readonly unknown[]) => Expression<unknown>
+  readonly isIn: (type: ColumnType, target: Expression<unknown>, values: readonly unknown[]) => RawBuilder<SqlBool>
   readonly fold: (text: Expression<unknown>) => Expression<unknown>
   /** The writer for the rows of another table alias. */
   readonly related: (table: string) => FilterWriter
@@ -35,9 +34,9 @@ export function comparisonSql(
     case 'null':
       return comparison.value ? sql`${target} is null` : sql`${target} is not null`
     case 'in':
-      return sql`${target} in ${writer.list(type, comparison.values)}`
+      return writer.isIn(type, target, comparison.values)
     case 'nin':
-      return sql`(${target} in ${writer.list(type, comparison.values)}) is not true`
+      return sql`(${writer.isIn(type, target, comparison.values)}) is not true`
     case 'ne':
       return sql`${target} is distinct from ${writer.value(type, comparison.value)}`
     case 'eq':
@@ -61,9 +60,9 @@ export function textSql(
   const value = () => writer.value(text, against)
   switch (operator) {
     case 'contains':
-      return containsSql(dialect, target, value())
+      return dialect.contains(target, value())
     case 'icontains':
-      return containsSql(dialect, fold(target), value())
+      return dialect.contains(fold(target), value())
     case 'startsWith': {
       // A range rather than LIKE: an index answers it, and no character of the value means anything else.
       const after = textAfterPrefix(against)
@@ -73,21 +72,10 @@ export function textSql(
     case 'istartsWith':
       return sql`substr(${fold(target)}, 1, length(${value()})) = ${value()}`
     case 'endsWith':
-      return endsSql(dialect, target, value)
+      return dialect.endsWith(target, value)
     case 'iendsWith':
-      return endsSql(dialect, fold(target), value)
+      return dialect.endsWith(fold(target), value)
   }
-}
-
-function containsSql(dialect: Dialect, target: Expression<unknown>, value: Expression<unknown>): RawBuilder<SqlBool> {
-  return dialect.name === 'sqlite' ? sql`instr(${target}, ${value}) > 0` : sql`strpos(${target}, ${value}) > 0`
-}
-
-function endsSql(dialect: Dialect, target: Expression<unknown>, value: () => Expression<unknown>): RawBuilder<SqlBool> {
-  // A negative start counts from the end in SQLite only.
-  return dialect.name === 'sqlite'
-    ? sql`substr(${target}, -length(${value()})) = ${value()}`
-    : sql`right(${target}, length(${value()})) = ${value()}`
 }
 
 /** The values of `comparisonSql`, in the order of its placeholders. */

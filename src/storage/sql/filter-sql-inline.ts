@@ -1,12 +1,10 @@
 import type { RawBuilder } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
-import { type Condition, parseJsonPath } from '../../schema/index.ts'
-import type { SqlValue } from '../storage.ts'
+import { type ColumnType, type Condition, parseJsonPath } from '../../schema/index.ts'
 import type { Dialect } from './dialect.ts'
 import { writeCondition } from './filter-sql.ts'
 import type { FilterWriter } from './filter-sql-compare.ts'
 import { notInline } from './filter-sql-inline-refusal.ts'
-import { jsonPathLiteral } from './filter-sql-json.ts'
 import { kysely, sql } from './kysely.ts'
 
 /**
@@ -30,28 +28,28 @@ export function indexedFieldSql(dialect: Dialect, field: string): string {
   if (dot === -1) return `"${field}"`
   const path = parseJsonPath(field.slice(dot + 1))
   if (!path) throw new MonoblocError('definition_invalid', { detail: `"${field}" is not a place in a json field.` })
-  if (dialect.name !== 'sqlite') throw new Error(`indexes on json fields are not written for ${dialect.name}`)
-  return `("${field.slice(0, dot)}" ->> ${jsonPathLiteral(path)})`
+  return dialect.documents.indexed(field.slice(0, dot), path)
 }
 
 function inlined(dialect: Dialect, expression: RawBuilder<unknown>): string {
-  const { SqliteQueryCompiler, PostgresQueryCompiler, createQueryId } = kysely()
-  const compiler = dialect.name === 'sqlite' ? new SqliteQueryCompiler() : new PostgresQueryCompiler()
-  const compiled = compiler.compileQuery(expression.toOperationNode() as never, createQueryId())
+  const compiled = dialect
+    .kysely()
+    .compiler()
+    .compileQuery(expression.toOperationNode() as never, kysely().createQueryId())
   if (compiled.parameters.length > 0) throw new Error('a constant was left out')
   return compiled.sql
 }
 
 function inlineWriter(dialect: Dialect): FilterWriter {
-  const literal = (value: SqlValue) => sql.raw(literalOf(dialect, value))
+  const literal = (type: ColumnType, value: unknown) => sql.raw(dialect.literal(dialect.encode(type, value)))
   return {
     dialect,
     alias: () => {
       throw notInline('A relation')
     },
     column: (name) => sql.ref(name),
-    value: (type, value) => literal(dialect.encode(type, value)),
-    list: (type, values) => sql`(${sql.join(values.map((value) => literal(dialect.encode(type, value))))})`,
+    value: literal,
+    isIn: (type, target, values) => sql`${target} in (${sql.join(values.map((value) => literal(type, value)))})`,
     fold: () => {
       throw notInline('A case-blind operator')
     },
@@ -60,12 +58,4 @@ function inlineWriter(dialect: Dialect): FilterWriter {
     },
     subqueries: false,
   }
-}
-
-function literalOf(dialect: Dialect, value: SqlValue): string {
-  if (value === null) return 'null'
-  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
-  if (typeof value !== 'object') return String(value)
-  const hex = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
-  return dialect.name === 'sqlite' ? `x'${hex}'` : `'\\x${hex}'::bytea`
 }

@@ -1,190 +1,28 @@
 import type { Expression, RawBuilder, SqlBool } from 'kysely'
-import type { ColumnType, JsonPath, JsonTest } from '../../schema/index.ts'
+import type { JsonPath, JsonTest } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
-import type { Dialect } from './dialect.ts'
-import {
-  comparisonShape,
-  comparisonSql,
-  comparisonValues,
-  type FilterWriter,
-  textShape,
-  textSql,
-  textValues,
-} from './filter-sql-compare.ts'
-import { subqueryAllowed } from './filter-sql-inline-refusal.ts'
-import { sql } from './kysely.ts'
+import { comparisonShape, type FilterWriter, textShape } from './filter-sql-compare.ts'
 
-const text: ColumnType = { type: 'text' }
-const float: ColumnType = { type: 'float' }
-const integer: ColumnType = { type: 'integer' }
+/** How an engine looks into documents. */
+export interface JsonFilters {
+  /** A test of what stands at a place of a column. */
+  test(writer: FilterWriter, column: Expression<unknown>, path: JsonPath, test: JsonTest): RawBuilder<SqlBool>
+  /** Appends the values of `test`, in the order of its placeholders. */
+  values(test: JsonTest, values: SqlValue[]): void
+  /** What an index on a place is made of, so that tests of equality find it. */
+  indexed(column: string, path: JsonPath): string
+}
 
-/** The place as a constant of the statement, so that an index on it is found: `'$."address"."city"'`. */
+/** The place as a constant in the path language of SQL: `'$."address"."city"'`. */
 export function jsonPathLiteral(path: JsonPath): string {
   const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `."${step}"`))
   return `'$${steps.join('').replaceAll("'", "''")}'`
 }
 
-/** What stands at a place, as a scalar of SQL: what an index on a JSON path is made of. */
-export function jsonScalarSql(dialect: Dialect, column: Expression<unknown>, path: JsonPath): RawBuilder<unknown> {
-  refuseOthers(dialect)
-  return sql`(${column} ->> ${sql.raw(jsonPathLiteral(path))})`
-}
-
-function refuseOthers(dialect: Dialect): void {
-  if (dialect.name !== 'sqlite') throw new Error(`filters on json fields are not written for ${dialect.name}`)
-}
-
-/** A test of a place in a document (SQLite's JSON functions). */
-export function jsonTestSql(
-  writer: FilterWriter,
-  column: Expression<unknown>,
-  path: JsonPath,
-  test: JsonTest,
-): RawBuilder<SqlBool> {
-  const scalar = jsonScalarSql(writer.dialect, column, path)
-  const at = sql.raw(jsonPathLiteral(path))
-  const type = sql`json_type(${column}, ${at})`
-  switch (test.operator) {
-    case 'null':
-      return test.value ? sql`${scalar} is null` : sql`${scalar} is not null`
-    case 'document':
-      return documentSql(writer, sql`${column} -> ${at}`, test.value)
-    case 'has':
-      return hasSql(writer, column, at, type, test)
-    case 'length': {
-      const length = sql`case when ${type} = 'array' then json_array_length(${column}, ${at}) end`
-      return comparisonSql(writer, sql`(${length})`, integer, test.comparison)
-    }
-    case 'eq':
-      if (test.type === 'boolean') return sql`${type} = ${writer.value(text, String(test.value))}`
-      return typedSql(writer, type, scalar, test)
-    default:
-      return typedSql(writer, type, scalar, test)
-  }
-}
-
-type TypedTest = Exclude<JsonTest, { operator: 'null' | 'document' | 'has' | 'length' }>
-
-/** Only values of one JSON type compare: `->>` alone would make text of an array and a number of true. */
-function typedSql(
-  writer: FilterWriter,
-  type: Expression<unknown>,
-  scalar: Expression<unknown>,
-  test: TypedTest,
-): RawBuilder<SqlBool> {
-  if (test.type === 'number') {
-    const number = isBeyondExact(test) ? sql`cast(${scalar} as real)` : scalar
-    return sql`(${type} in ('integer', 'real') and ${scalarSql(writer, number, float, test)})`
-  }
-  return sql`(${type} = 'text' and ${scalarSql(writer, scalar, text, test)})`
-}
-
-function scalarSql(
-  writer: FilterWriter,
-  scalar: Expression<unknown>,
-  type: ColumnType,
-  test: TypedTest,
-): RawBuilder<SqlBool> {
-  switch (test.operator) {
-    case 'in':
-      return comparisonSql(writer, scalar, type, { operator: 'in', values: test.values })
-    case 'eq':
-    case 'gt':
-    case 'gte':
-    case 'lt':
-    case 'lte':
-      return comparisonSql(writer, scalar, type, { operator: test.operator, value: test.value })
-    default:
-      return textSql(writer, scalar, test.operator, test.value)
-  }
-}
-
-/**
- * SQLite reads digits without a point as a 64-bit integer and compares it exactly; JavaScript printed the shortest
- * digits of a double, which from 2^53 on may be those of another integer. Below, no cast is needed and an index serves.
- */
-function isBeyondExact(test: JsonTest): boolean {
+/** A test that holds a number from 2^53 on, of which JavaScript and a database may print other digits. */
+export function isBeyondExact(test: JsonTest): boolean {
   const isLarge = (value: unknown) => typeof value === 'number' && Math.abs(value) >= 2 ** 53
   return 'values' in test ? test.values.some(isLarge) : 'value' in test && isLarge(test.value)
-}
-
-function hasSql(
-  writer: FilterWriter,
-  column: Expression<unknown>,
-  at: Expression<unknown>,
-  type: Expression<unknown>,
-  test: Extract<JsonTest, { operator: 'has' }>,
-): RawBuilder<SqlBool> {
-  subqueryAllowed(writer, 'has')
-  const alias = writer.alias()
-  const elementType = sql.ref(`${alias}.type`)
-  const element = sql.ref(`${alias}.value`)
-  const elements = sql`json_each(${column}, ${at}) as ${sql.ref(alias)}`
-  return sql`(${type} = 'array' and exists (select 1 from ${elements} where ${elementSql(writer, elementType, element, test)}))`
-}
-
-function elementSql(
-  writer: FilterWriter,
-  type: Expression<unknown>,
-  element: Expression<unknown>,
-  test: Extract<JsonTest, { operator: 'has' }>,
-): RawBuilder<SqlBool> {
-  if (test.type === 'null') return sql`${type} = 'null'`
-  if (test.type === 'boolean') return sql`${type} = ${writer.value(text, String(test.value))}`
-  if (test.type === 'string') return sql`${type} = 'text' and ${element} = ${writer.value(text, test.value)}`
-  return sql`${type} in ('integer', 'real') and cast(${element} as real) = ${writer.value(float, test.value)}`
-}
-
-/**
- * Two documents are equal when the sets of their places, each with its type and scalar, are. Not one row of either may
- * be missing in the other; the order of members has no part in a place.
- */
-function documentSql(writer: FilterWriter, document: Expression<unknown>, value: unknown): RawBuilder<SqlBool> {
-  subqueryAllowed(writer, 'eq with an array or object')
-  const found = () => placesSql(document)
-  const wanted = () => placesSql(writer.value({ type: 'json' }, value))
-  return sql`(not exists (${found()} except ${wanted()}) and not exists (${wanted()} except ${found()}))`
-}
-
-function placesSql(document: Expression<unknown>): RawBuilder<unknown> {
-  const type = sql`case type when 'real' then 'integer' else type end`
-  const scalar = sql`case when type in ('integer', 'real') then cast(atom as real) else atom end`
-  return sql`select fullkey, ${type}, ${scalar} from json_tree(${document})`
-}
-
-/** The values of `jsonTestSql`, in the order of its placeholders. */
-export function jsonTestValues(dialect: Dialect, test: JsonTest, values: SqlValue[]): void {
-  switch (test.operator) {
-    case 'null':
-      return
-    case 'document': {
-      const document = dialect.encode({ type: 'json' }, test.value)
-      values.push(document, document)
-      return
-    }
-    case 'length':
-      comparisonValues(dialect, integer, test.comparison, values)
-      return
-    case 'in':
-      values.push(dialect.encodeList(test.type === 'number' ? float : text, test.values))
-      return
-    case 'has':
-    case 'eq':
-    case 'gt':
-    case 'gte':
-    case 'lt':
-    case 'lte':
-      scalarValue(dialect, test.value, values)
-      return
-    default:
-      textValues(dialect, test.operator, test.value, values)
-  }
-}
-
-function scalarValue(dialect: Dialect, value: string | number | boolean | null, values: SqlValue[]): void {
-  if (value === null) return
-  if (typeof value === 'number') values.push(dialect.encode(float, value))
-  else values.push(dialect.encode(text, String(value)))
 }
 
 /** What of a test its SQL depends on, the place aside. */

@@ -2,7 +2,7 @@ import type { Condition } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
 import { comparisonShape, comparisonValues } from './filter-sql-compare.ts'
-import { jsonPathLiteral, jsonTestShape, jsonTestValues } from './filter-sql-json.ts'
+import { jsonPathLiteral, jsonTestShape } from './filter-sql-json.ts'
 
 /**
  * A key that two conditions of one model share exactly when their SQL is the same: operators, columns and relations,
@@ -52,7 +52,7 @@ function collect(dialect: Dialect, condition: Condition, values: SqlValue[]): vo
       comparisonValues(dialect, condition.type, condition.comparison, values)
       return
     case 'json':
-      jsonTestValues(dialect, condition.test, values)
+      dialect.documents.values(condition.test, values)
       return
     case 'one':
       collect(dialect, condition.where, values)

@@ -3,7 +3,6 @@ import type { Condition } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
 import { comparisonSql, type FilterWriter } from './filter-sql-compare.ts'
-import { jsonTestSql } from './filter-sql-json.ts'
 import { relationSql } from './filter-sql-relation.ts'
 import { sql } from './kysely.ts'
 
@@ -47,7 +46,7 @@ function boundWriter(context: FilterContext, table: string): FilterWriter {
     alias,
     column: (name) => sql.ref(`${table}.${name}`),
     value: (type, value) => sql`${bind(dialect.encode(type, value))}`,
-    list: (type, values) => dialect.list(type, sql`${bind(dialect.encodeList(type, values))}`),
+    isIn: (type, target, values) => dialect.isIn(type, target, sql`${bind(dialect.encodeList(type, values))}`),
     fold: (text) => dialect.fold(text),
     related: (other) => boundWriter(context, other),
     subqueries: true,
@@ -71,7 +70,7 @@ export function writeCondition(writer: FilterWriter, condition: Condition): RawB
       return comparisonSql(writer, writer.column(column), type, comparison)
     }
     case 'json':
-      return jsonTestSql(writer, writer.column(condition.column), condition.path, condition.test)
+      return writer.dialect.documents.test(writer, writer.column(condition.column), condition.path, condition.test)
     default:
       return relationSql(writer, condition, writeCondition)
   }

@@ -1,3 +1,4 @@
+import type { Expression } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { sql } from './kysely.ts'
@@ -108,9 +109,10 @@ export class LinkWriter {
     const [far] = this.#plans.of(link.to).key
     const { existing } = this.#of(plan, link)
     return chain(session.all(existing.statement, [dialect.encodeList(far!.type, keys)]), (rows) => {
-      const there = new Set(rows.map((row) => row.key))
+      const identity = (key: unknown) => String(dialect.encode(far!.type, key))
+      const there = new Set(rows.map((row) => identity(dialect.decode(far!.type, row.key!))))
       const violations = keys.flatMap((key, at) =>
-        there.has(dialect.encode(far!.type, key))
+        there.has(identity(key))
           ? []
           : [{ path: [link.name, at], code: 'reference_not_found', message: `refers to no ${link.to.name}` }],
       )
@@ -134,7 +136,7 @@ export class LinkWriter {
     const table = sql.table(link.table)
     const near = sql.ref(link.near)
     const far = sql.ref(link.far)
-    const listed = dialect.list(key!.type, sql`${new Slot(1)}`)
+    const isListed = (value: Expression<unknown>, slot = 1) => dialect.isIn(key!.type, value, sql`${new Slot(slot)}`)
     const keyOf = sql.ref(`t.${key!.name}`)
     const targets = sql`${sql.table(target.name)} as t`
     // A deleted row can't be linked to. Links to it are not seen, so that a list without it doesn't mean to end them.
@@ -145,13 +147,13 @@ export class LinkWriter {
     const compile = (query: Parameters<typeof compileTemplate>[1]) => compileTemplate(dialect, query, 'bounded')
     return {
       add: compile(
-        sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${keyOf} in ${listed}${live} on conflict do nothing`,
+        sql`insert into ${table} (${near}, ${far}) select ${new Slot(0)}, ${keyOf} from ${targets} where ${isListed(keyOf)}${live} on conflict do nothing`,
       ),
-      keep: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} not in ${listed}${seen}`),
-      remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${far} in ${listed}`),
+      keep: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and not (${isListed(far)})${seen}`),
+      remove: compile(sql`delete from ${table} where ${near} = ${new Slot(0)} and ${isListed(far)}`),
       count: compile(sql`select count(*) from ${table} where ${near} = ${new Slot(0)}${seen}`),
       existing: compile(
-        sql`select ${keyOf} as key from ${targets} where ${keyOf} in ${dialect.list(key!.type, sql`${new Slot(0)}`)}${live}`,
+        sql`select ${dialect.selected(key!.type, keyOf)} as key from ${targets} where ${isListed(keyOf, 0)}${live}`,
       ),
     }
   }

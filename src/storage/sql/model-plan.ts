@@ -13,7 +13,7 @@ import {
 } from '../../schema/index.ts'
 import type { SqlValue } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
-import { engineOf, type SqlEngine } from './sql-engine.ts'
+import type { SqlEngine } from './sql-engine.ts'
 
 /** One stored field of a model, with what its values need on their way in and out. */
 export interface StoredColumn {
@@ -69,7 +69,7 @@ export class ModelPlans {
 
   constructor(dialect: Dialect, schema: Schema) {
     this.dialect = dialect
-    this.engine = engineOf(dialect)
+    this.engine = dialect.engine
     this.schema = schema
   }
 

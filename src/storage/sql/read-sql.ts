@@ -110,7 +110,7 @@ export class SqlWriter {
     const columns = sql.join(neededColumns(level).map(({ name }) => ref(table, name)))
     const order = orderSql(engine, sorting, table)
     const from = this.#related(relation, table, key, where)
-    return sql`(select ${result} from (select ${columns} from ${from} ${order} ${limitSql(limitAt)}) as ${sql.ref(chosen)})`
+    return sql`(select ${result} from (select ${columns} from ${from} ${order} limit ${engine.limit(sql`${new Slot(limitAt)}`)}) as ${sql.ref(chosen)})`
   }
 
   /**
@@ -131,14 +131,6 @@ export class SqlWriter {
     const column = via.kind === 'ref' ? to.key[0]! : via.field
     return sql`${model} where ${ref(table, column)} = ${key}${this.and(where, table)}`
   }
-}
-
-/**
- * SQLite looks at the value of a bare `limit ?` when it compiles, and so compiles the statement anew at each run, which
- * doubles what a page costs. It leaves an expression alone.
- */
-export function limitSql(at: number): RawBuilder<unknown> {
-  return sql`limit ${new Slot(at)} + 0`
 }
 
 function latestFirst({ deletedAt }: ModelPlan, table: string): RawBuilder<unknown> {

@@ -8,7 +8,7 @@ import { sql } from './kysely.ts'
 import { attempt } from './maybe-promise.ts'
 import type { ModelPlans, StoredColumn } from './model-plan.ts'
 import type { Include, PlacedCondition, ReadLevel } from './read-level.ts'
-import { isJson, limitSql, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
+import { isJson, neededColumns, type ReadForm, ref, SqlWriter } from './read-sql.ts'
 import { includeAlias, RowCodec } from './row-codec.ts'
 import type { Sorting } from './sorting.ts'
 import type { SqlEngine } from './sql-engine.ts'
@@ -222,7 +222,7 @@ function chosenRows(writer: SqlWriter, level: ReadLevel, shape: PageShape, table
   const more = after ? [afterSql(sorting, after.shape, table, after.at)] : []
   const rows = matchingRows(writer, level, shape.where, shape.search, table, more)
   const offset = offsetAt === undefined ? sql`` : sql` offset ${new Slot(offsetAt)}`
-  return sql`${rows} ${orderSql(writer.engine, sorting, table)} ${limitSql(limitAt)}${offset}`
+  return sql`${rows} ${orderSql(writer.engine, sorting, table)} limit ${writer.engine.limit(sql`${new Slot(limitAt)}`)}${offset}`
 }
 
 function isCapped(include: Include): boolean {

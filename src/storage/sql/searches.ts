@@ -12,6 +12,7 @@ import { fieldsShape, levelOf, type PlacedCondition, type ReadLevel } from './re
 import { neededColumns, ref } from './read-sql.ts'
 import { begin, type ReadTemplate, rowColumns, unlessTooMany } from './read-template.ts'
 import { searchWords } from './search-words.ts'
+import type { SearchMarker } from './sql-engine.ts'
 import { compileTemplate, laidOut, Shapes, Slot } from './template.ts'
 
 const keptShapes = 128
@@ -23,7 +24,7 @@ const snippetWords = 24
 
 // Around what was found, until the text is escaped. Nobody can have written it: it is made up anew in each process.
 const nonce = randomBytes(6).toString('hex')
-const marks = { open: `\u0002${nonce}`, close: `\u0003${nonce}` }
+const marks = { open: `\u0002${nonce}`, close: `\u0003${nonce}`, words: snippetWords }
 
 /** Full-text search, best first. */
 export class Searches {
@@ -55,7 +56,8 @@ export class Searches {
         const more = rows.length > most
         if (more) rows.length = most
         const next = more ? cursorOf(hash, skipped + most) : null
-        return { hits: rows.map((row) => hitOf(plan, template, row, highlight)), next }
+        const marker = highlight ? engine.marker?.(words, marks) : undefined
+        return { hits: rows.map((row) => hitOf(plan, template, row, highlight, marker)), next }
       }),
     )
   }
@@ -63,13 +65,12 @@ export class Searches {
   #compile(level: ReadLevel, shape: SearchShape): ReadTemplate {
     const { writer, table, base } = begin(this.#plans, 'rows', level)
     const { plan } = level
-    const index = this.#plans.engine.searchIndex(plan, table, marks, snippetWords)
+    const index = this.#plans.engine.searchIndex(plan, table, marks)
     const chosen = writer.alias()
-    const names = ['~rank', ...(shape.highlight ? [...plan.search.map((_, at) => `~h${at}`), '~snippet'] : [])]
-    const made = [
-      index.rank,
-      ...(shape.highlight ? [...plan.search.map((_, at) => index.highlight(at)), index.snippet] : []),
-    ]
+    const snippet = index.snippet ? [index.snippet] : []
+    const marked = shape.highlight ? [...plan.search.map((_, at) => index.highlight(at)), ...snippet] : []
+    const made = [index.rank, ...marked]
+    const names = ['~rank', ...marked.map((_, at) => (at < plan.search.length ? `~h${at}` : '~snippet'))]
     const outer = sql.join([rowColumns(writer, level, chosen), ...names.map((name) => sql.id(chosen, name))])
     const inner = sql.join([
       ...neededColumns(level).map(({ name }) => sql`${ref(table, name)} as ${sql.ref(name)}`),
@@ -101,11 +102,19 @@ function skippedBy(cursor: unknown, hash: string): number {
   return skipped as number
 }
 
-function hitOf(plan: ModelPlan, { codec }: ReadTemplate, row: SqlRow, highlight: boolean): SearchHit {
-  const hit: SearchHit = { row: codec.row(row), rank: row['~rank'] as number }
+function hitOf(
+  plan: ModelPlan,
+  { codec }: ReadTemplate,
+  row: SqlRow,
+  highlight: boolean,
+  marker: SearchMarker | undefined,
+): SearchHit {
+  const hit: SearchHit = { row: codec.row(row), rank: Number(row['~rank']) }
   if (!highlight) return hit
-  hit.highlights = Object.fromEntries(plan.search.map((name, at) => [name, marked(row[`~h${at}`] as string | null)]))
-  hit.snippet = marked(row['~snippet'] as string | null) ?? ''
+  const texts = plan.search.map((_, at) => row[`~h${at}`] as string | null)
+  const highlights = marker ? texts.map((text) => (text === null ? null : marker.highlight(text))) : texts
+  hit.highlights = Object.fromEntries(plan.search.map((name, at) => [name, marked(highlights[at]!)]))
+  hit.snippet = marked(marker ? marker.snippet(texts) : (row['~snippet'] as string | null)) ?? ''
   return hit
 }
 

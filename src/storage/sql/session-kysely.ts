@@ -8,14 +8,14 @@ import { kysely } from './kysely.ts'
  * Kysely whose every statement runs in the session's own transaction. It begins, commits and connects to nothing.
  */
 export function kyselyFor<Db>(dialect: Dialect, session: Session): Kysely<Db> {
-  const module = kysely()
-  const isSqlite = dialect.name === 'sqlite'
-  return new module.Kysely<Db>({
+  const { Kysely } = kysely()
+  const { adapter, introspector, compiler } = dialect.kysely()
+  return new Kysely<Db>({
     dialect: {
-      createAdapter: () => (isSqlite ? new module.SqliteAdapter() : new module.PostgresAdapter()),
+      createAdapter: adapter,
       createDriver: () => new SessionDriver(session),
-      createIntrospector: (db) => (isSqlite ? new module.SqliteIntrospector(db) : new module.PostgresIntrospector(db)),
-      createQueryCompiler: () => (isSqlite ? new module.SqliteQueryCompiler() : new module.PostgresQueryCompiler()),
+      createIntrospector: introspector,
+      createQueryCompiler: compiler,
     },
   })
 }

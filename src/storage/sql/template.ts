@@ -23,9 +23,8 @@ export interface Template {
 
 /** @param query SQL whose parameters are all slots */
 export function compileTemplate(dialect: Dialect, query: RawBuilder<unknown>, reach: Statement['reach']): Template {
-  const { SqliteQueryCompiler, PostgresQueryCompiler, createQueryId } = kysely()
-  const compiler = dialect.name === 'sqlite' ? new SqliteQueryCompiler() : new PostgresQueryCompiler()
-  const { sql, parameters } = compiler.compileQuery(query.toOperationNode() as never, createQueryId())
+  const compiler = dialect.kysely().compiler()
+  const { sql, parameters } = compiler.compileQuery(query.toOperationNode() as never, kysely().createQueryId())
   const layout = parameters.map((parameter) => {
     if (!(parameter instanceof Slot)) throw new Error(`a value got into the template of ${sql}`)
     return parameter.at

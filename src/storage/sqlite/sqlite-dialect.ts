@@ -1,10 +1,12 @@
-import type { Expression, RawBuilder } from 'kysely'
+import type { Expression } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { type ColumnType, decimalText, decimalUnits } from '../../schema/index.ts'
 import type { Dialect } from '../sql/dialect.ts'
-import { sql } from '../sql/kysely.ts'
+import { kysely, sql } from '../sql/kysely.ts'
 import type { SqlValue } from '../storage.ts'
 import { foldFunction } from './sqlite-fold.ts'
+import { sqliteDocuments } from './sqlite-json.ts'
+import { sqliteEngine } from './sqlite-sql.ts'
 
 const leastBigint = -(2n ** 63n)
 const greatestBigint = 2n ** 63n - 1n
@@ -26,14 +28,33 @@ export const sqliteDialect: Dialect = {
   fold(text) {
     return sql`${sql.raw(foldFunction)}(${text})`
   },
-  list(type, bound): RawBuilder<unknown> {
-    return type.type === 'bytes'
-      ? sql`(select unhex(value) from json_each(${bound}))`
-      : sql`(select value from json_each(${bound}))`
+  isIn(type, value, list) {
+    const item = type.type === 'bytes' ? sql`unhex(value)` : sql`value`
+    return sql`${value} in (select ${item} from json_each(${list}))`
   },
   encodeList(type, values) {
     return `[${values.map((value) => listItem(type, encodeValue(type, value))).join()}]`
   },
+  literal,
+  contains: (text, part) => sql`instr(${text}, ${part}) > 0`,
+  // A negative start counts from the end.
+  endsWith: (text, part) => sql`substr(${text}, -length(${part()})) = ${part()}`,
+  documents: sqliteDocuments(() => sqliteDialect),
+  engine: sqliteEngine,
+  kysely() {
+    const { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } = kysely()
+    return {
+      compiler: () => new SqliteQueryCompiler(),
+      adapter: () => new SqliteAdapter(),
+      introspector: (db) => new SqliteIntrospector(db),
+    }
+  },
+}
+
+function literal(value: SqlValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  return typeof value === 'object' ? `x'${Buffer.from(value).toString('hex')}'` : String(value)
 }
 
 function encodeValue(type: ColumnType, value: unknown): SqlValue {

@@ -1,11 +1,8 @@
 import type { TableSpec } from '../../schema/index.ts'
-import { ownPrefix } from './sqlite-guard.ts'
+import { searchTable } from './sqlite-sql.ts'
 import { quoted } from './sqlite-table.ts'
 
-/** The full-text index of a table. */
-export function searchTable(table: string): string {
-  return `${ownPrefix}search_${table}`
-}
+export { searchTable } from './sqlite-sql.ts'
 
 /**
  * FTS5 over the table's own text: the index holds words, the table the text. Letters count without their accents.

@@ -1,20 +1,11 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { LogEntry, LoggedTransaction } from '../../src/storage/index.ts'
 import { type Acknowledged, presenceOf, type Sent } from './acknowledged.ts'
+import type { Json } from './contents.ts'
 
-type Json = Record<string, unknown>
-type Tables = Map<string, Map<string, Json>>
-
-/** How a column's value, as SQLite holds it, is written in the log. What is not named here is written as it is. */
-export type ColumnForms = Record<string, Record<string, (value: SQLOutputValue) => unknown>>
+type Replayed = Map<string, Map<string, Json>>
 
 /** The log, played from nothing, gives the tables; each request's changes are one transaction of it. */
-export function checkLog(
-  log: LoggedTransaction[],
-  database: DatabaseSync,
-  forms: ColumnForms,
-  ledger: Acknowledged,
-): string[] {
+export function checkLog(log: LoggedTransaction[], tables: Map<string, Json[]>, ledger: Acknowledged): string[] {
   const gaps = log
     .filter(({ position }, at) => position !== at + 1)
     .slice(0, 1)
@@ -22,11 +13,11 @@ export function checkLog(
   const outside = log
     .filter((transaction) => transaction.outside)
     .map(({ position }) => `log: transaction ${position} is from outside`)
-  return [...gaps, ...outside, ...checkReplay(log, database, forms), ...checkCauses(log, ledger)]
+  return [...gaps, ...outside, ...checkReplay(log, tables), ...checkCauses(log, ledger)]
 }
 
-function checkReplay(log: LoggedTransaction[], database: DatabaseSync, forms: ColumnForms): string[] {
-  const replayed: Tables = new Map(Object.keys(forms).map((table) => [table, new Map()]))
+function checkReplay(log: LoggedTransaction[], tables: Map<string, Json[]>): string[] {
+  const replayed: Replayed = new Map([...tables.keys()].map((table) => [table, new Map()]))
   const violations: string[] = []
   let sequence = 0
   for (const { position, entries } of log) {
@@ -38,12 +29,12 @@ function checkReplay(log: LoggedTransaction[], database: DatabaseSync, forms: Co
       if (problem) violations.push(`log: entry ${entry.sequence} of transaction ${position} ${problem}`)
     }
   }
-  for (const [table, rows] of replayed) violations.push(...compare(table, rows, stored(database, table, forms[table]!)))
+  for (const [table, rows] of replayed) violations.push(...compare(table, rows, tables.get(table)!))
   return violations
 }
 
 /** @returns what is wrong with the entry, after those before it */
-function replay(tables: Tables, { table, operation, key, row, previous }: LogEntry): string | undefined {
+function replay(tables: Replayed, { table, operation, key, row, previous }: LogEntry): string | undefined {
   const rows = tables.get(table)
   if (!rows) return `is of ${table}, which is not a table of the app`
   const id = JSON.stringify(key)
@@ -63,23 +54,14 @@ function replay(tables: Tables, { table, operation, key, row, previous }: LogEnt
 }
 
 function compare(table: string, replayed: Map<string, Json>, found: Json[]): string[] {
-  const rest = [...replayed.values()].map(canonical).sort()
-  const there = found.map(canonical).sort()
-  const missing = rest.filter((row) => !there.includes(row))
-  const extra = there.filter((row) => !rest.includes(row))
+  const rest = new Set([...replayed.values()].map(canonical))
+  const there = new Set(found.map(canonical))
+  const missing = [...rest.difference(there)]
+  const extra = [...there.difference(rest)]
   return [
     ...missing.slice(0, 3).map((row) => `log: ${table} should hold ${row.slice(0, 500)}`),
     ...extra.slice(0, 3).map((row) => `log: ${table} holds ${row.slice(0, 500)}, of which the log knows nothing`),
   ]
-}
-
-function stored(database: DatabaseSync, table: string, forms: ColumnForms[string]): Json[] {
-  return database
-    .prepare(`select * from "${table}"`)
-    .all()
-    .map((row) =>
-      Object.fromEntries(Object.entries(row).map(([column, value]) => [column, forms[column]?.(value) ?? value])),
-    )
 }
 
 /** A request that is there is one transaction; one that is not is none; one without a transaction is up to two. */

@@ -1,25 +1,16 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { type Acknowledged, presenceOf } from './acknowledged.ts'
+import { type Json, rowsBy, rowsById } from './contents.ts'
 import type { NoteContent } from './operation.ts'
 
 type Stored = NoteContent & { slot: string }
-
-const select = `
-  select slot, title, body, (
-    select json_group_array(tag.name order by tag.name) from note_tags join tag on tag.id = note_tags.tag where note_tags.note = note.id
-  ) as tags
-  from note`
 
 /**
  * Each slot holds what its last acknowledged change left there, or what a later one left whose answer nobody saw.
  * Settles those: what is there now must stay, what is not must not come.
  */
-export function checkNotes(database: DatabaseSync, ledger: Acknowledged): string[] {
+export function checkNotes(tables: Map<string, Json[]>, ledger: Acknowledged): string[] {
   const violations: string[] = []
-  const stored = new Map<string, Stored>()
-  for (const row of database.prepare(select).all() as { slot: string; title: string; body: string; tags: string }[]) {
-    stored.set(row.slot, { ...row, tags: JSON.parse(row.tags) })
-  }
+  const stored = storedNotes(tables)
   const changes = Map.groupBy(ledger.of('note'), ({ operation }) => operation.slot)
   for (const slot of stored.keys()) {
     if (!changes.has(slot)) violations.push(`note ${slot} is there and nobody wrote it`)
@@ -37,6 +28,17 @@ export function checkNotes(database: DatabaseSync, ledger: Acknowledged): string
     for (const [index, change] of later.entries()) change.outcome = index < at ? 'kept' : 'gone'
   }
   return violations
+}
+
+function storedNotes(tables: Map<string, Json[]>): Map<string, Stored> {
+  const links = rowsBy(tables, 'note_tags', 'note')
+  const names = rowsById(tables, 'tag')
+  const stored = new Map<string, Stored>()
+  for (const { id, ...note } of tables.get('note') ?? []) {
+    const tags = (links.get(id) ?? []).map(({ tag }) => String(names.get(tag)?.name)).sort()
+    stored.set(String(note.slot), { ...note, tags } as Stored)
+  }
+  return stored
 }
 
 function isSame(expected: NoteContent | null, found: NoteContent | null): boolean {

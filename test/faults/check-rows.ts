@@ -1,89 +1,91 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { type Acknowledged, presenceOf, type Sent } from './acknowledged.ts'
+import { type Json, rowsBy, rowsById } from './contents.ts'
 import { openingBalance } from './operation.ts'
 
-type Row = Record<string, SQLOutputValue>
+type Tables = Map<string, Json[]>
 
 /** Each transfer is there with both of its entries or not at all, and the balances are what the entries make. */
-export function checkTransfers(database: DatabaseSync, ledger: Acknowledged): string[] {
-  const rows = byRequest(
-    database,
-    `
-    select transfer.id, transfer.request, "from".name as "from", "to".name as "to", transfer.amount, (
-      select json_group_array(json_array(account.name, entry.delta) order by entry.delta)
-      from entry join account on account.id = entry.account where entry.transfer = transfer.id
-    ) as entries
-    from transfer
-    join account as "from" on "from".id = transfer."from" join account as "to" on "to".id = transfer."to"`,
-  )
-  const violations = checkEach(ledger.of('transfer'), rows, ({ operation: { from, to, amount } }, found) => {
-    const entries = JSON.stringify([
+export function checkTransfers(tables: Tables, ledger: Acknowledged): string[] {
+  const accounts = rowsById(tables, 'account')
+  const nameOf = (id: unknown) => accounts.get(id)?.name
+  const entries = rowsBy(tables, 'entry', 'transfer')
+  const transfers = (tables.get('transfer') ?? []).map(({ id, request, from, to, amount }) => ({
+    ...{ request, from: nameOf(from), to: nameOf(to), amount },
+    entries: (entries.get(id) ?? [])
+      .map(({ account, delta }) => [nameOf(account), delta] as [string, number])
+      .sort(([, one], [, other]) => one - other),
+  }))
+  const violations = checkEach(ledger.of('transfer'), byRequest(transfers), ({ operation }, found) => {
+    const { from, to, amount } = operation
+    const expected = [
       [from, -amount],
       [to, amount],
-    ])
-    const isWhole = found.length === 1 && found[0]!.entries === entries
+    ]
+    const isWhole = found.length === 1 && JSON.stringify(found[0]!.entries) === JSON.stringify(expected)
     return isWhole && found[0]!.from === from && found[0]!.to === to && found[0]!.amount === amount
   })
-  const wrong = database
-    .prepare(`
-      select name, balance, ? + coalesce((select sum(delta) from entry where entry.account = account.id), 0) as expected
-      from account where balance <> expected or balance < 0`)
-    .all(openingBalance)
-  for (const row of wrong) violations.push(`${row.name} has ${row.balance} where its entries make ${row.expected}`)
-  const [totals] = database.prepare('select sum(balance) as sum, count(*) as count from account').all() as [Row]
-  if (totals.count !== 0 && totals.sum !== Number(totals.count) * openingBalance) {
-    violations.push(`the ${totals.count} accounts hold ${totals.sum} together`)
-  }
+  return [...violations, ...checkBalances(tables)]
+}
+
+function checkBalances(tables: Tables): string[] {
+  const entries = rowsBy(tables, 'entry', 'account')
+  const accounts = tables.get('account') ?? []
+  const violations = accounts.flatMap(({ id, name, balance }) => {
+    const expected = (entries.get(id) ?? []).reduce((sum, { delta }) => sum + Number(delta), openingBalance)
+    const isRight = balance === expected && expected >= 0
+    return isRight ? [] : [`${name} has ${balance} where its entries make ${expected}`]
+  })
+  const sum = accounts.reduce((sum, { balance }) => sum + Number(balance), 0)
+  if (sum !== accounts.length * openingBalance) violations.push(`the ${accounts.length} accounts hold ${sum} together`)
   return violations
 }
 
 /** Each hit happened once, and each counter counted each of its hits. */
-export function checkHits(database: DatabaseSync, ledger: Acknowledged): string[] {
-  const rows = byRequest(
-    database,
-    'select request, counter.name as counter, hit.value from hit join counter on counter.id = hit.counter',
-  )
-  const violations = checkEach(ledger.of('hit'), rows, ({ operation, answer }, found) => {
+export function checkHits(tables: Tables, ledger: Acknowledged): string[] {
+  const counters = rowsById(tables, 'counter')
+  const hits = (tables.get('hit') ?? []).map(({ request, counter, value }) => ({
+    ...{ request, value },
+    counter: counters.get(counter)?.name,
+  }))
+  const violations = checkEach(ledger.of('hit'), byRequest(hits), ({ operation, answer }, found) => {
     const isAsAnswered = !answer || JSON.parse(answer.body).value === found[0]!.value
     return found.length === 1 && found[0]!.counter === operation.counter && isAsAnswered
   })
-  const wrong = database
-    .prepare(`
-      select counter.name, counter.value, count(hit.id) as hits, count(distinct hit.value) as steps, max(hit.value) as last
-      from counter left join hit on hit.counter = counter.id
-      group by counter.id having counter.value <> hits or hits <> steps or coalesce(last, 0) <> hits`)
-    .all()
-  for (const row of wrong)
-    violations.push(`counter ${row.name} is at ${row.value} after ${row.hits} hits in ${row.steps} steps`)
+  for (const { name, value } of counters.values()) {
+    const values = hits.filter(({ counter }) => counter === name).map((hit) => Number(hit.value))
+    const steps = new Set(values).size
+    if (value !== values.length || steps !== values.length || Math.max(0, ...values) !== values.length)
+      violations.push(`counter ${name} is at ${value} after ${values.length} hits in ${steps} steps`)
+  }
   return violations
 }
 
 /** Each order is there with all its lines and nothing that a nested transaction undid, or not at all. */
-export function checkOrders(database: DatabaseSync, ledger: Acknowledged): string[] {
-  const rows = byRequest(
-    database,
-    `
-    select request, "lineCount", paid, (
-      select json_group_array(json_array(item, quantity, price) order by item) from line where line."order" = "order".id
-    ) as lines
-    from "order"`,
-  )
-  const violations = checkEach(ledger.of('order'), rows, ({ operation: { lines } }, found) => {
-    const expected = lines.map(({ item, quantity, price }) => [item, quantity, Number(price.replace('.', ''))])
-    return found.length === 1 && found[0]!.paid === 1 && found[0]!.lines === JSON.stringify(expected)
+export function checkOrders(tables: Tables, ledger: Acknowledged): string[] {
+  const lines = rowsBy(tables, 'line', 'order')
+  const orders = (tables.get('order') ?? []).map(({ id, request, paid }) => ({
+    ...{ request, paid },
+    lines: (lines.get(id) ?? [])
+      .map(({ item, quantity, price }) => [String(item), quantity, price])
+      .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1)),
+  }))
+  const violations = checkEach(ledger.of('order'), byRequest(orders), ({ operation }, found) => {
+    const expected = operation.lines.map(({ item, quantity, price }) => [item, quantity, price])
+    return found.length === 1 && found[0]!.paid === true && JSON.stringify(found[0]!.lines) === JSON.stringify(expected)
   })
-  const orphans = database.prepare('select item from line where "order" not in (select id from "order")').all()
-  for (const { item } of orphans) violations.push(`line ${item} has no order`)
+  const known = rowsById(tables, 'order')
+  for (const [order, orphans] of lines)
+    if (!known.has(order)) violations.push(...orphans.map(({ item }) => `line ${item} has no order`))
   return violations
 }
 
 /** Nothing of a refused request is there; of one outside a transaction each write at most once, in order. */
-export function checkMarks(database: DatabaseSync, ledger: Acknowledged): string[] {
-  const rows = byRequest(
-    database,
-    'select request, json_group_array(step order by id) as steps from mark group by request',
-  )
-  const stepsOf = ({ operation }: Sent) => String(rows.get(operation.id)?.[0]?.steps ?? '[]')
+export function checkMarks(tables: Tables, ledger: Acknowledged): string[] {
+  const rows = rowsBy(tables, 'mark', 'request')
+  const stepsOf = ({ operation }: Sent) => {
+    const marks = (rows.get(operation.id) ?? []).toSorted((one, other) => Number(one.id) - Number(other.id))
+    return JSON.stringify(marks.map(({ step }) => step))
+  }
   const violations = ledger
     .of('refusal')
     .filter((sent) => stepsOf(sent) !== '[]')
@@ -94,7 +96,7 @@ export function checkMarks(database: DatabaseSync, ledger: Acknowledged): string
     if (!allowed.includes(stepsOf(sent))) violations.push(`${told(sent)} left ${stepsOf(sent)}`)
   }
   for (const request of rows.keys()) {
-    if (!ledger.get(request)) violations.push(`marks of ${request} are there and nobody sent it`)
+    if (!ledger.get(String(request))) violations.push(`marks of ${request} are there and nobody sent it`)
   }
   return violations
 }
@@ -102,8 +104,8 @@ export function checkMarks(database: DatabaseSync, ledger: Acknowledged): string
 /** Holds each request to whether its rows must be there; settles those of which nobody knew. */
 function checkEach<S extends Sent>(
   requests: S[],
-  rows: Map<string, Row[]>,
-  isExact: (sent: S, found: Row[]) => boolean,
+  rows: Map<string, Json[]>,
+  isExact: (sent: S, found: Json[]) => boolean,
 ): string[] {
   const violations: string[] = []
   const known = new Set<string>()
@@ -122,8 +124,8 @@ function checkEach<S extends Sent>(
   return violations
 }
 
-function byRequest(database: DatabaseSync, sql: string): Map<string, Row[]> {
-  return Map.groupBy(database.prepare(sql).all() as Row[], ({ request }) => String(request))
+function byRequest(rows: Json[]): Map<string, Json[]> {
+  return Map.groupBy(rows, ({ request }) => String(request))
 }
 
 function told({ operation, outcome }: Sent): string {

@@ -28,6 +28,8 @@ export type {
   SearchQuery,
 } from './sql/query.ts'
 export type * from './sql/query-types.ts'
+export type { PostgresOptions } from './postgres/postgres-options.ts'
+export { createPostgresStorage } from './postgres/postgres-storage.ts'
 export type { ExplainedStatement, SqliteExplainer } from './sqlite/sqlite-explain.ts'
 export type { IndexAdvice, IndexCost } from './sqlite/sqlite-index-advice.ts'
 export { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'

@@ -1,0 +1,76 @@
+import { MonoblocError } from '../../errors.ts'
+import type { MaybePromise, Session, Statement } from '../storage.ts'
+import type { PostgresConnection } from './postgres-connection.ts'
+import type { PostgresPool } from './postgres-pool.ts'
+import { PostgresSession } from './postgres-session.ts'
+
+const begin: Statement = { sql: 'begin isolation level repeatable read read only', reach: 'bounded' }
+const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
+
+/**
+ * One snapshot. It begins with the first statement, so that work which asks nothing holds nothing; and a statement that
+ * is the first and the last runs alone, in one round trip.
+ */
+export class PostgresReadSession extends PostgresSession implements Session {
+  readonly writable = false
+  override readonly position = undefined
+  readonly #pool: PostgresPool
+  readonly #deadlineAt: number
+  #connection: PostgresConnection | undefined
+  #taking: Promise<PostgresConnection> | undefined
+  #asked = false
+  #last = false
+
+  constructor(pool: PostgresPool, deadlineAt: number, careful: boolean) {
+    super(careful)
+    this.#pool = pool
+    this.#deadlineAt = deadlineAt
+  }
+
+  last(): void {
+    if (!this.#asked && !this.careful) this.#last = true
+  }
+
+  override run(): never {
+    throw new MonoblocError('transaction_read_only')
+  }
+
+  // Nothing can be undone that was only read.
+  override async savepoint<T>(work: () => MaybePromise<T>): Promise<T> {
+    this.check()
+    return work()
+  }
+
+  /** Gives the connection back. Whatever it is asked is ended, when the work is given up. */
+  finish(givenUp: boolean): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    if (!connection) return
+    if (givenUp) connection.interrupt()
+    if (!this.#last) connection.tell(rollback)
+    this.#pool.give(connection)
+  }
+
+  protected open(): PostgresConnection | Promise<PostgresConnection> {
+    if (this.#last && this.#asked) throw new Error('a statement came after the last one')
+    this.#asked = true
+    if (this.#connection) return this.#connection
+    const idle = this.#taking ? undefined : this.#pool.takeIdle()
+    if (idle) return this.#begin(idle)
+    this.#taking ??= this.#pool.take(this.#deadlineAt, 'deadline_exceeded').then((taken) => this.#begin(taken))
+    return this.#taking
+  }
+
+  #begin(connection: PostgresConnection): PostgresConnection {
+    // While it waited, the work may have ended.
+    if (this.ended) {
+      this.#pool.give(connection)
+      this.check()
+    }
+    this.#connection = connection
+    if (!this.#last) connection.tell(begin)
+    return connection
+  }
+
+  protected onSettled(): void {}
+}

@@ -1,0 +1,79 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import type { MaybePromise, ReadOptions, Session } from '../storage.ts'
+import { longestTimer, type PostgresPool } from './postgres-pool.ts'
+import { PostgresReadSession } from './postgres-read-session.ts'
+import { StartOver } from './postgres-session.ts'
+
+type Work<T> = (session: Session) => MaybePromise<T>
+
+/** Reads under way, each with its deadline. */
+export class PostgresReads {
+  readonly #pool: PostgresPool
+  readonly #running = new Set<(why: ErrorCode) => void>()
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool
+  }
+
+  read<T>({ deadline }: ReadOptions, work: Work<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const deadlineAt = performance.now() + deadline
+      let session: PostgresReadSession | undefined
+      const giveUp = (why: ErrorCode) => {
+        this.#running.delete(giveUp)
+        session?.end(why)
+        session?.finish(true)
+        reject(new MonoblocError(why))
+      }
+      const timer =
+        deadline < longestTimer ? setTimeout(() => giveUp('deadline_exceeded'), Math.max(0, deadline)) : undefined
+      this.#running.add(giveUp)
+      this.#attempt(deadlineAt, work, (made) => {
+        session = made
+      })
+        .then(resolve, reject)
+        .finally(() => {
+          clearTimeout(timer)
+          this.#running.delete(giveUp)
+        })
+    })
+  }
+
+  /** Gives up what is still under way. */
+  giveUp(why: ErrorCode): void {
+    for (const giveUp of this.#running) giveUp(why)
+  }
+
+  async #attempt<T>(deadlineAt: number, work: Work<T>, made: (session: PostgresReadSession) => void): Promise<T> {
+    let careful = false
+    let lost = 0
+    for (;;) {
+      const session = new PostgresReadSession(this.#pool, deadlineAt, careful)
+      made(session)
+      let failed = false
+      let outcome: unknown
+      try {
+        outcome = await work(session)
+      } catch (error) {
+        failed = true
+        outcome = error
+      }
+      const again = this.#again(session, failed, outcome)
+      session.end('transaction_ended')
+      session.finish(false)
+      if (again === 'carefully') careful = true
+      else if (again === 'lost' && lost === 0) lost++
+      else if (failed) throw outcome
+      else return outcome as T
+    }
+  }
+
+  /** Whether the work has to start over, and how. */
+  #again(session: PostgresReadSession, failed: boolean, outcome: unknown): 'carefully' | 'lost' | undefined {
+    if (session.ended) return undefined
+    if (session.lost !== undefined) return 'lost'
+    if (session.startOver || outcome instanceof StartOver || (!failed && session.isFailed)) return 'carefully'
+    return undefined
+  }
+}

@@ -38,11 +38,16 @@ export function missingServer(): string | undefined {
   return value?.startsWith('{') ? undefined : value
 }
 
+/** The server of this run, when it has one. */
+export const runServer = (): string => currentRun().url
+
 /**
  * Finds or starts the server of this run, and drops what killed runs have left. The processes started from now on share
  * it. @returns what ends the run
  */
 export async function beginRun(): Promise<() => Promise<void>> {
+  // Each project of the configuration calls it.
+  if (process.env[variable]) return async () => {}
   try {
     const { url, stop } = await findServer()
     const run: Run = { url, prefix: prefixOf(process.pid, Date.now()) }
@@ -52,6 +57,7 @@ export async function beginRun(): Promise<() => Promise<void>> {
       await dropWhere((name) => name.startsWith(run.prefix))
       await (await admin()).end()
       await stop()
+      delete process.env[variable]
     }
   } catch (error) {
     process.env[variable] = (error as Error).message
@@ -158,6 +164,15 @@ function ask(sql: string): Promise<pg.QueryResult> {
   })
   last = asked.catch(() => {})
   return asked
+}
+
+/** Drops what this process has made, which would else wait for the end of the run. */
+export async function dropOwn(): Promise<void> {
+  if (count === 0) return
+  await Promise.all([...ahead.values()].map((one) => one.catch(() => {})))
+  ahead.clear()
+  templates.clear()
+  await dropWhere((name) => name.startsWith(`${currentRun().prefix}_${process.pid}_`))
 }
 
 async function dropWhere(meant: (name: string) => boolean): Promise<void> {

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { z } from 'zod'
 import { Definition } from '../../src/access/index.ts'
 import { type Actor, type Db, type ScopedDb, Units } from '../../src/commit/index.ts'
 import { type AnyModel, type Models, model, t } from '../../src/schema/index.ts'
-import { createSqliteStorage, type LoggedTransaction, Queries, type Storage } from '../../src/storage/index.ts'
+import { type LoggedTransaction, Queries, type Storage } from '../../src/storage/index.ts'
+import { engine } from './engine.ts'
 
 export const User = model('user', {
   id: t.id(),
@@ -127,13 +125,10 @@ export interface UnitFixture<D> {
   close(): Promise<void>
 }
 
-/** A database in a folder of its own. */
+/** A database of its own, on the engine that is tested. */
 export async function openUnits<D = Data>(definition: Definition = notes()): Promise<UnitFixture<D>> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'monobloc-units-'))
-  const storage = createSqliteStorage({ file: path.join(folder, 'data.db') })
   const { schema, policies, hooks } = definition
-  await storage.open()
-  await storage.apply(schema, await storage.compare(schema))
+  const { storage, close } = await engine.open(schema)
   policies.check(schema)
   const queries = new Queries(storage.dialect, schema)
   const units = new Units({ storage, queries, schema, hooks, guardFor: (user) => policies.guard(schema, user) })
@@ -146,10 +141,7 @@ export async function openUnits<D = Data>(definition: Definition = notes()): Pro
     write: (actor, work) => units.write({ deadline: 20_000, actor: nameOf(actor) }, actor, (db) => work(typed(db))),
     read: async (actor, work) => units.read({ deadline: 20_000 }, actor, (db) => work(typed(db))),
     log: () => storage.tail(0, 1000),
-    async close() {
-      await storage.close()
-      rmSync(folder, { recursive: true })
-    },
+    close,
   }
 }
 

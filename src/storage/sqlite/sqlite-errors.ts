@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type ErrorCode, type ErrorOptions, MonoblocError, type Violation } from '../../errors.ts'
-import type { ColumnType } from '../../schema/index.ts'
+import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import { readCheckName, violationsOf, wrongType } from '../sql/check-name.ts'
 
 // Result codes of SQLite (https://sqlite.org/rescode.html): the low byte is the primary code, the rest says more.
 const primary = {
@@ -90,7 +90,7 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
     return new MonoblocError('unique_violation', {
       ...options,
       subject,
-      violations: violations(fields, 'taken', 'is taken'),
+      violations: violationsOf(fields, 'taken', 'is taken'),
     })
   }
   switch (error.errcode) {
@@ -99,55 +99,21 @@ function constraintError(error: SqliteError, db: DatabaseSync | undefined): Mono
       return new MonoblocError('check_violation', {
         ...options,
         subject,
-        violations: violations(fields, 'required', 'is required'),
+        violations: violationsOf(fields, 'required', 'is required'),
       })
     }
     case checkCode: {
-      const { subject, fields, name } = readCheckName(said)
-      if (isTypeConstraint(name)) return wrongType(subject, fields, options)
-      return new MonoblocError('check_violation', {
-        ...options,
-        subject,
-        violations: violations(fields, 'check', `breaks ${name}`),
-      })
+      return new MonoblocError('check_violation', { ...options, ...readCheckName(said) })
     }
     case typeCode: {
       const [subject, fields] = columnsIn(said.slice(said.lastIndexOf(' ') + 1))
-      return wrongType(subject, fields, options)
+      return new MonoblocError('check_violation', { ...options, subject, violations: wrongType(fields) })
     }
     case foreignKeyCode:
       return new MonoblocError('reference_not_found', options)
     default:
       return new MonoblocError('database_error', options)
   }
-}
-
-function wrongType(subject: string | undefined, fields: string[], options: ErrorOptions): MonoblocError {
-  const said = violations(fields, 'invalid_type', 'has the wrong type')
-  return new MonoblocError('check_violation', { ...options, subject, violations: said })
-}
-
-/**
- * The name, within a CHECK's own, of those that only hold a column to its type. A decimal's says its digits, of which
- * nothing else in the database tells how many stand after the point.
- */
-export function typeConstraint(type: ColumnType): string {
-  return type.type === 'decimal' ? `decimal(${type.precision},${type.scale})` : 'type'
-}
-
-function isTypeConstraint(name: string): boolean {
-  return name === 'type' || /^decimal\(\d+,\d+\)$/.test(name)
-}
-
-/** A CHECK's name carries what the message must say: SQLite gives nothing but it. */
-export function checkName(table: string, fields: readonly string[], name: string): string {
-  return `${table}.${fields.join()}:${name}`
-}
-
-function readCheckName(text: string): { subject?: string; fields: string[]; name: string } {
-  const found = /^([^.]+)\.([^:]*):(.+)$/.exec(text)
-  if (!found) return { fields: [], name: text }
-  return { subject: found[1], fields: found[2] ? found[2].split(',') : [], name: found[3]! }
 }
 
 // `article.slug, article.language`
@@ -159,8 +125,4 @@ function columnsIn(text: string): [string | undefined, string[]] {
 function tableOfIndex(db: DatabaseSync | undefined, index: string): string | undefined {
   return db?.prepare("select tbl_name from sqlite_schema where type = 'index' and name = ?").get(index)
     ?.tbl_name as string
-}
-
-function violations(fields: readonly string[], code: string, message: string): Violation[] {
-  return fields.map((field) => ({ path: [field], code, message }))
 }

@@ -8,11 +8,11 @@ import {
   type Schema,
   type TableSpec,
 } from '../../schema/index.ts'
+import { checkName, typeConstraint } from '../sql/check-name.ts'
 import { indexedFieldSql, inlineConditionSql } from '../sql/filter-sql-inline.ts'
 import { quoted } from '../sql/quoted.ts'
 import type { SqlValue } from '../storage.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
-import { checkName, typeConstraint } from './sqlite-errors.ts'
 
 export { quoted }
 

@@ -40,7 +40,7 @@ async function migrate(): Promise<void> {
     checksum: '',
     sections: [section],
     consents: [],
-    engine: 'sqlite',
+    engine: 'sqlite' as const,
     isProgram: false,
   }
   try {

@@ -8,7 +8,7 @@ import { loadCampaigns, withFolder } from './campaign-files.ts'
 const usage = `Usage: [CAMPAIGN] [options]
   --seeds N        seeds per campaign, instead of its own number
   --from N         the first seed (1)
-  --engine NAME    the storage engine (sqlite)
+  --engine NAME    the storage engine: sqlite or postgres (each that a campaign runs on)
   --only NAME      the same as CAMPAIGN`
 
 /**
@@ -26,7 +26,7 @@ export async function runCampaigns(folder: string, args: string[], results: stri
     options: {
       seeds: { type: 'string' },
       from: { type: 'string', default: '1' },
-      engine: { type: 'string', default: 'sqlite' },
+      engine: { type: 'string' },
       only: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -35,15 +35,16 @@ export async function runCampaigns(folder: string, args: string[], results: stri
     console.log(usage)
     return 0
   }
-  const engine = values.engine
   const only = values.only ?? positionals[0]
-  const campaigns = (await loadCampaigns(folder)).filter(
-    ({ name, engines }) => engines.includes(engine) && (only === undefined || only === name),
-  )
-  if (campaigns.length === 0) throw new Error(`no campaign here is called so or runs on ${engine}`)
+  const runs = (await loadCampaigns(folder))
+    .filter(({ name }) => only === undefined || only === name)
+    .flatMap((campaign) => campaign.engines.map((engine) => ({ kind: path.basename(folder), campaign, engine })))
+    .filter(({ engine }) => values.engine === undefined || engine === values.engine)
+  if (runs.length === 0) throw new Error(`no campaign here is called so or runs on ${values.engine ?? 'any engine'}`)
   const totals = new Map<string, number>()
   let violations = 0
-  for (const campaign of campaigns) {
+  for (const run of runs) {
+    const { campaign, engine } = run
     const missing = campaign.unavailable?.()
     if (missing !== undefined) {
       console.error(`${campaign.name} is skipped: ${missing}`)
@@ -52,7 +53,6 @@ export async function runCampaigns(folder: string, args: string[], results: stri
     }
     const first = Number(values.from)
     const seeds = Array.from({ length: Number(values.seeds ?? campaign.seeds) }, (_, index) => first + index)
-    const run: Run = { kind: path.basename(folder), campaign, engine }
     const all = await runCampaign(run, seeds)
     const concluded = campaign.conclude?.(seeds.length) ?? { report: '', violations: [] }
     if (concluded.report) console.log(concluded.report)

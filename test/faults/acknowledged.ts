@@ -16,11 +16,16 @@ export interface Answer {
   body: string
   /** The header field that the app declares: a replay has it too. */
   declared: string
+  /** Seconds, as it came. */
+  retryAfter?: string | undefined
 }
 
 export interface Sent {
   operation: Operation
   outcome: Outcome
+  /** When it was sent, and when its last answer came or its connection broke, in milliseconds of this process. */
+  sentAt?: number
+  answeredAt?: number
   /** The first whole answer with a 2xx. */
   answer?: Answer
   /** The last other whole answer. */
@@ -41,13 +46,19 @@ export class Acknowledged {
   readonly #slots = new Map<string, Sent[]>()
 
   send(operation: Operation): Sent {
-    return this.#add({ operation, outcome: 'pending' })
+    return this.#add({ operation, outcome: 'pending', sentAt: performance.now() })
   }
 
   /** What a slot holds, for all that its client knows. */
   note(slot: string): NoteContent | null {
     const last = this.#slots.get(slot)?.findLast((sent) => presenceOf(sent) === 'present')
     return last?.operation.kind === 'note' ? last.operation.content : null
+  }
+
+  /** Whether nobody knows what its last change made of a slot: until that is looked up, whatever it holds may be right. */
+  isUnsettled(slot: string): boolean {
+    const last = this.#slots.get(slot)?.at(-1)
+    return last !== undefined && presenceOf(last) === 'either'
   }
 
   get(id: string): Sent | undefined {

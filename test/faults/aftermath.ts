@@ -32,7 +32,7 @@ export async function checkAftermath(
 
 /** A server starts from the files, and leaves there what it found. */
 export async function checkRestart(file: string, ledger: Acknowledged): Promise<string[]> {
-  const server = Server.spawn({ file })
+  const server = Server.spawn({ database: file })
   const port = await server.listening()
   const { code } = await server.stop()
   const problems = port === null || code !== 0 ? [`it does not start and stop again: ${server.output}`] : []

@@ -18,7 +18,7 @@ const ledger = new Acknowledged()
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'check-'))
   file = path.join(folder, 'app.db')
-  const server = Server.spawn({ file })
+  const server = Server.spawn({ database: file })
   await new Workload(1, 4, ledger).run((await server.listening())!, 60)
   await server.stop()
 })

@@ -41,7 +41,8 @@ export class Connection {
       response.on('close', lost)
       response.on('end', () => {
         const declared = String(response.headers['x-hit'] ?? '')
-        if (response.complete) resolve({ status: response.statusCode!, body: text, declared })
+        const retryAfter = response.headers['retry-after']
+        if (response.complete) resolve({ status: response.statusCode!, body: text, declared, retryAfter })
       })
     })
     sent.end(content)
@@ -50,5 +51,26 @@ export class Connection {
 
   close(): void {
     this.#agent.destroy()
+  }
+}
+
+/** A client's connections, one to each server that it talks to. */
+export class Connections {
+  readonly #open = new Map<number, Connection>()
+
+  to(port: number): Connection {
+    const connection = this.#open.get(port) ?? new Connection(port)
+    this.#open.set(port, connection)
+    return connection
+  }
+
+  /** The next one to the same server is a new one. */
+  drop(connection: Connection): void {
+    for (const [port, other] of this.#open) if (other === connection) this.#open.delete(port)
+    connection.close()
+  }
+
+  close(): void {
+    for (const connection of this.#open.values()) connection.close()
   }
 }

@@ -46,7 +46,7 @@ export async function runCrashes(seed: number, folder: string, kills: number, te
   let retried = 0
   let count = 0
   while (count < kills && violations.length === 0) {
-    const server = Server.spawn({ file, testing })
+    const server = Server.spawn({ database: file, testing })
     const kill = count === 0 ? drawFirstKill(random) : drawKill(random)
     void killAt(kill, server, workload, file)
     if (kill.at === 'time' || kill.at === 'answer') {

@@ -51,7 +51,7 @@ async function fillDisk(seed: number, disk: string) {
   const ledger = new Acknowledged()
   const workload = new Workload(seed, clients, ledger)
   const violations: string[] = []
-  const server = Server.spawn({ file })
+  const server = Server.spawn({ database: file })
   const port = await server.listening()
   if (port === null) throw new Error(`it does not start: ${server.output}`)
 
@@ -70,7 +70,7 @@ async function fillDisk(seed: number, disk: string) {
   violations.push(...workload.violations, ...checkAnswers(ledger, isFull), ...(await checkDatabase(file, ledger)))
 
   rmSync(ballast, { force: true })
-  const again = Server.spawn({ file })
+  const again = Server.spawn({ database: file })
   if ((await again.listening()) === null) violations.push(`it does not start again: ${again.output}`)
   await again.stop()
   violations.push(...(await checkDatabase(file, ledger)).map((text) => `after another start: ${text}`))

@@ -70,7 +70,7 @@ async function record(
   const disk = path.join(folder, 'disk')
   const file = path.join(folder, 'trace')
   mkdirSync(disk)
-  const server = Server.spawn({ file: path.join(disk, database), testing, trace: { file } })
+  const server = Server.spawn({ database: path.join(disk, database), testing, trace: { file } })
   const port = await server.listening()
   if (port === null) throw new Error(`it does not start: ${server.output}`)
   const workload = new Workload(seed, clients, ledger)

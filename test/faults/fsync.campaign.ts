@@ -45,7 +45,7 @@ async function failSync(seed: number, folder: string) {
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
   const server = Server.spawn({
-    file,
+    database: file,
     testing: { smallWal: seed % 2 === 0 },
     trace: { file: traceFile, inject: [`fsync,fdatasync:error=EIO:when=${which}`] },
   })

@@ -1,3 +1,4 @@
+import type { Acknowledged } from './acknowledged.ts'
 import type { Random } from './random.ts'
 
 export interface NoteContent {
@@ -79,15 +80,16 @@ export class OperationDraw {
     this.#client = client
   }
 
-  /** @param exists whether a slot holds a note now: one that is not there is not deleted */
-  next(exists: (slot: string) => boolean): Operation {
+  /** @param ledger what is known of the slots: a note that is not there is not deleted, one of which nobody knows is left alone */
+  next(ledger: Pick<Acknowledged, 'note' | 'isUnsettled'>): Operation {
     const random = this.#random
     const id = `${this.#client}.${++this.#count}`
     const kind = random.pick(kinds)
     switch (kind) {
       case 'note': {
         const slot = `${this.#client}-${random.below(slotsPerClient)}`
-        const content = exists(slot) && random.chance(0.2) ? null : this.#content(id)
+        if (ledger.isUnsettled(slot)) return this.next(ledger)
+        const content = ledger.note(slot) !== null && random.chance(0.2) ? null : this.#content(id)
         return { id, kind, slot, content }
       }
       case 'transfer': {

@@ -37,7 +37,7 @@ test('a sync that fails while nobody writes ends the server, too', async ({ skip
   const run = async (name: string, ...injected: string[]) => {
     const file = path.join(disk, name, 'app.db')
     const trace = path.join(folder, `${name}.trace`)
-    const server = Server.spawn({ file, trace: { file: trace, inject: injected } })
+    const server = Server.spawn({ database: file, trace: { file: trace, inject: injected } })
     const port = await server.listening()
     if (injected.length === 0) server.kill()
     const ended = await server.ended

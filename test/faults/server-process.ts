@@ -1,4 +1,4 @@
-// Serves the app on a database file: server-process.ts FILE TESTING, where TESTING is JSON.
+// Serves the app on a database: server-process.ts DATABASE TESTING, where DATABASE is a file or a URL and TESTING is JSON.
 // Prints `listening PORT PID` once it does, and ends with whoever holds its standard input.
 import { backend } from 'monobloc'
 import { seed, serve } from './app.ts'

@@ -4,11 +4,12 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { atEnd } from '../campaign/at-end.ts'
 import { Connection } from './connection.ts'
+import { signal } from './processes.ts'
 import { longestTrace, traced } from './trace.ts'
 
 export interface ServerOptions {
-  /** The database. */
-  file: string
+  /** A file, or the URL of a PostgreSQL database. */
+  database: string
   /** Ways to open it that exist for these tests only. */
   testing?: Testing
   /** Where strace writes what the server does, and the calls that it makes fail. */
@@ -17,7 +18,9 @@ export interface ServerOptions {
 
 export interface Testing {
   acknowledgeEarly?: boolean
+  /** SQLite only. */
   synchronous?: 'off' | 'normal' | 'full'
+  /** SQLite only. */
   smallWal?: boolean
 }
 
@@ -32,7 +35,7 @@ const longestMilliseconds = 180_000
 
 const watchMilliseconds = 250
 
-/** A process that serves the app on a database file. */
+/** A process that serves the app on a database. */
 export class Server {
   readonly ended: Promise<Ended>
   readonly #child: ChildProcess
@@ -47,10 +50,10 @@ export class Server {
   }
 
   /** Begins to start; `listening` says when it has. */
-  static spawn({ file, testing = {}, trace }: ServerOptions): Server {
+  static spawn({ database, testing = {}, trace }: ServerOptions): Server {
     const under = trace ? traced(trace.file, trace.inject) : []
     const main = path.join(import.meta.dirname, 'server-process.ts')
-    const command = [...under, process.execPath, '--conditions=source', main, file, JSON.stringify(testing)]
+    const command = [...under, process.execPath, '--conditions=source', main, database, JSON.stringify(testing)]
     const settings = {
       NODE_ENV: 'production',
       MONOBLOC_SECRET: 'not a secret '.repeat(4),
@@ -109,6 +112,11 @@ export class Server {
     })
   }
 
+  /** The process that serves, once it listens. */
+  get pid(): number | undefined {
+    return this.#pid
+  }
+
   /** Whether it still answers. */
   async isUp(): Promise<boolean> {
     const found = /^listening (\d+)/m.exec(this.#output)
@@ -134,13 +142,5 @@ export class Server {
   // strace, when it is killed, leaves what it watched running.
   #killGroup(): void {
     signal(-this.#child.pid!, 'SIGKILL')
-  }
-}
-
-function signal(target: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(target, name)
-  } catch {
-    // It has ended by itself.
   }
 }

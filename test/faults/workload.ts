@@ -1,17 +1,28 @@
 import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Acknowledged, Answer, Sent } from './acknowledged.ts'
 import { checkNoteRead, checkSumRead } from './check-reads.ts'
-import { Connection } from './connection.ts'
+import { type Connection, Connections } from './connection.ts'
 import { type Operation, OperationDraw } from './operation.ts'
 import { Random } from './random.ts'
 
 /** After so many writes a client reads. */
 const readEvery = 10
 
+/** Milliseconds that a client waits at least when it was sent away, or cut off: less than a client in earnest would. */
+const shortestPause = 20
+
+/** The processes that serve one database. */
+export interface Nodes {
+  /** One that serves, or did a moment ago. */
+  port(random: Random): number
+}
+
 /** Several clients of one database, each on a connection of its own, each sending one request after the other. */
 export class Workload {
   readonly ledger: Acknowledged
   readonly #draws: OperationDraw[]
+  readonly #choices: Random[]
   readonly #events = new EventTarget()
   /** What reads between the writes showed and should not have. */
   readonly violations: string[] = []
@@ -24,6 +35,7 @@ export class Workload {
       { length: clients },
       (_, at) => new OperationDraw(new Random(seed, at + 1), `s${seed}c${at}`),
     )
+    this.#choices = Array.from({ length: clients }, (_, at) => new Random(seed, clients + at + 1))
   }
 
   /** Whole answers so far. */
@@ -42,34 +54,48 @@ export class Workload {
   }
 
   /**
-   * Sends until every connection broke, or `stop` was called, or each client has sent `most` requests.
+   * Sends until every connection broke, or `stop` was called, or each client has sent `most` requests. Of several nodes
+   * each request goes to any, and a client goes on with the others when a connection broke.
    *
    * @returns how many connections broke with a request under way
    */
-  async run(port: number, most = Number.POSITIVE_INFINITY): Promise<number> {
+  async run(target: number | Nodes, most = Number.POSITIVE_INFINITY): Promise<number> {
     this.#stopping = false
     this.#events.dispatchEvent(new Event('start'))
-    const broken = await Promise.all(this.#draws.map((draw) => this.#client(draw, port, most)))
+    const broken = await Promise.all(
+      this.#draws.map((draw, at) => this.#client(draw, target, most, this.#choices[at]!)),
+    )
     this.#stop()
-    return broken.filter(Boolean).length
+    return broken.reduce((sum, count) => sum + count, 0)
   }
 
   stop(): void {
     this.#stop()
   }
 
-  /** @returns whether the connection broke */
-  async #client(draw: OperationDraw, port: number, most: number): Promise<boolean> {
-    const connection = new Connection(port)
+  /** @returns how often its connection broke */
+  async #client(draw: OperationDraw, target: number | Nodes, most: number, random: Random): Promise<number> {
+    const isAlone = typeof target === 'number'
+    const connections = new Connections()
+    const next = () => connections.to(isAlone ? target : target.port(random))
+    let broken = 0
     try {
       for (let count = 0; count < most && !this.#stopping; count++) {
-        const operation = draw.next((slot) => this.ledger.note(slot) !== null)
-        if ((await this.#exchange(connection, operation)) === null) return true
-        if (count % readEvery === readEvery - 1) await this.#read(connection, operation)
+        const operation = draw.next(this.ledger)
+        const connection = next()
+        const answer = await this.#exchange(connection, operation)
+        if (answer === null) {
+          broken++
+          if (isAlone) return broken
+          connections.drop(connection)
+        }
+        if (!isAlone && (answer === null || answer.status === 503))
+          await wait(shortestPause + random.below(shortestPause))
+        else if (count % readEvery === readEvery - 1) await this.#read(next(), operation)
       }
-      return false
+      return broken
     } finally {
-      connection.close()
+      connections.close()
     }
   }
 
@@ -83,11 +109,10 @@ export class Workload {
   }
 
   async #read(connection: Connection, operation: Operation): Promise<void> {
-    const found =
-      operation.kind === 'note'
-        ? await checkNoteRead(connection, this.ledger, operation.slot)
-        : await checkSumRead(connection)
-    this.violations.push(...found)
+    if (operation.kind !== 'note') this.violations.push(...(await checkSumRead(connection)))
+    // Another request may still be under way that changes it, long after its connection broke.
+    else if (!this.ledger.isUnsettled(operation.slot))
+      this.violations.push(...(await checkNoteRead(connection, this.ledger, operation.slot)))
   }
 
   #stop(): void {
@@ -98,7 +123,8 @@ export class Workload {
 
 /** Writes down what came of a request. */
 export function record(sent: Sent, answer: Answer | null): void {
-  if (!answer) {
+  sent.answeredAt = performance.now()
+  if (!answer || isUnknown(answer)) {
     sent.outcome = 'unknown'
   } else if (answer.status >= 200 && answer.status < 300) {
     sent.outcome = 'acknowledged'
@@ -107,4 +133,9 @@ export function record(sent: Sent, answer: Answer | null): void {
     sent.outcome = 'refused'
     sent.refusal = answer
   }
+}
+
+/** The server says itself that it does not know. */
+function isUnknown({ status, body }: Answer): boolean {
+  return status === 503 && body.includes('"outcome_unknown"')
 }

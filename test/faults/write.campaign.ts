@@ -50,7 +50,7 @@ async function failWrite(seed: number, folder: string) {
   const traceFile = path.join(folder, 'trace')
   mkdirSync(disk)
   const server = Server.spawn({
-    file,
+    database: file,
     testing: { smallWal: seed % 2 === 0 },
     trace: { file: traceFile, inject: [`${call}:error=${error}:when=${which}`] },
   })

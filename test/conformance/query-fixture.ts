@@ -144,7 +144,7 @@ export function counted(session: Session): { session: Session; statements: strin
       const member = (target as unknown as Record<string | symbol, unknown>)[name]
       if (typeof member !== 'function') return member
       return (...given: unknown[]) => {
-        if (['all', 'first', 'value', 'cells', 'run'].includes(String(name))) {
+        if (['all', 'first', 'value', 'cells', 'rows', 'run'].includes(String(name))) {
           run.push(given[0] as Statement)
           statements.push((given[0] as Statement).sql)
         }

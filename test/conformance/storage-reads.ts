@@ -259,7 +259,7 @@ export function exerciseReads(open: OpenStorage): void {
         write(storage, async (session) => (await session.raw(firstNumbers, [count])).rows.length)
       expect(await inWrite(100_000)).toBe(100_000)
       expect(await codeOf(inWrite(100_001))).toBe('result_too_large')
-      const byPlace = (count: number) => async (session: Session) => session.rows(sql(firstNumbers), [count])
+      const byPlace = (count: number) => async (session: Session) => session.rows(sql(firstNumbers, 'plan'), [count])
       expect(await storage.read({ deadline: ample }, byPlace(3))).toEqual([[1], [2], [3]])
       expect(await codeOf(write(storage, byPlace(100_001)))).toBe('result_too_large')
     })

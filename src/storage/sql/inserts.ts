@@ -1,5 +1,5 @@
 import type { AnyModel } from '../../schema/index.ts'
-import type { MaybePromise, Session, SqlRow, SqlValue } from '../storage.ts'
+import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { sql } from './kysely.ts'
 import type { LinkWriter } from './links.ts'
 import { attempt, chain, each } from './maybe-promise.ts'
@@ -66,7 +66,7 @@ export class Inserts {
     const values: SqlValue[] = []
     encodeRow(this.#plans, columns, row, new Date(this.#now()), values)
     return attempt(
-      () => chain(session.first(template.statement, laidOut(template, values)), (found) => template.codec.row(found!)),
+      () => chain(session.cells(template.statement, laidOut(template, values)), (found) => template.codec.row(found!)),
       (error) => this.#references.refine(session, plan, [row], error),
     )
   }
@@ -83,10 +83,7 @@ export class Inserts {
     const now = new Date(this.#now())
     for (const row of rows) encodeRow(this.#plans, columns, row, now, values)
     return attempt<AnyRow[]>(
-      () =>
-        chain(session.all(template.statement, laidOut(template, values)), (found: SqlRow[]) =>
-          template.codec.rows(found),
-        ),
+      () => chain(session.rows(template.statement, laidOut(template, values)), (found) => template.codec.rows(found)),
       (error) => this.#references.refine(session, plan, rows, error),
     )
   }

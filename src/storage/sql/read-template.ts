@@ -1,7 +1,7 @@
 import type { Expression } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { reachOf } from '../../schema/index.ts'
-import type { MaybePromise, SqlRow } from '../storage.ts'
+import type { MaybePromise, SqlValue } from '../storage.ts'
 import { mostIncluded } from './include-resolve.ts'
 import { afterSql, orderSql, writeCursor, writeCursorText } from './keyset.ts'
 import { sql } from './kysely.ts'
@@ -53,7 +53,7 @@ export interface PageShape {
 
 export interface PageTemplate extends ReadTemplate {
   /** The cursor after a row of a result: `rows` only. */
-  cursor: (row: SqlRow) => string
+  cursor: (cells: readonly SqlValue[]) => string
   /** The cursor after the last of the joined documents: `json` only, and of its cursors where it has them. */
   documentCursor: (documents: string, last: number) => string
 }
@@ -66,18 +66,20 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
   const columnsOf = sorting.terms.map(({ column }) => column)
   const select = (columns: Sql) => sql`select ${columns} ${chosenRows(writer, level, shape, table)}`
   if (base.form === 'rows') {
-    const aliases = columnsOf.map((column, at) => (level.stored.includes(column) ? column.name : `~s${at}`))
     const extra = columnsOf.filter((column) => !level.stored.includes(column))
+    const places = columnsOf.map((column) =>
+      level.stored.includes(column) ? level.stored.indexOf(column) : base.codec.width + extra.indexOf(column),
+    )
     const more = (from: string) =>
       extra.map(
         (column) =>
           sql`${dialect.selected(column.type, ref(from, column.name))} as ${sql.ref(`~s${columnsOf.indexOf(column)}`)}`,
       )
-    const cursor: PageTemplate['cursor'] = (row) =>
+    const cursor: PageTemplate['cursor'] = (cells) =>
       writeCursor(
         sorting,
         columnsOf.map(({ decode, toJson }, at) => {
-          const value = row[aliases[at]!]!
+          const value = cells[places[at]!]!
           if (value === null) return null
           const decoded = decode ? decode(value) : value
           return toJson ? toJson(decoded as never) : decoded

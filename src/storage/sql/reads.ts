@@ -1,6 +1,6 @@
 import { MonoblocError } from '../../errors.ts'
 import { type AnyModel, filterValue } from '../../schema/index.ts'
-import type { MaybePromise, Session, SqlRow, SqlValue } from '../storage.ts'
+import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
 import { type Position, readCursor } from './keyset.ts'
 import { chain } from './maybe-promise.ts'
@@ -55,7 +55,7 @@ export class Reads {
     if (!call) return undefined
     const { template, values } = call
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
+      chain(session.cells(template.statement, values), (cells) => cells && template.codec.row(cells)),
     )
   }
 
@@ -69,8 +69,8 @@ export class Reads {
       }
       const { codec } = template
       return chain(
-        session.first(template.statement, values),
-        (row) => row && JSON.stringify(codec.jsonOf(codec.row(row))),
+        session.cells(template.statement, values),
+        (cells) => cells && JSON.stringify(codec.jsonOf(codec.row(cells))),
       )
     })
   }
@@ -79,7 +79,7 @@ export class Reads {
     const call = this.#page('rows', model, query)
     const { template, values } = call
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(session.all(template.statement, values), (found) => pageOf(call, found)),
+      chain(session.rows(template.statement, values), (found) => pageOf(call, found)),
     )
   }
 
@@ -90,7 +90,7 @@ export class Reads {
       if (template.form === 'json') {
         return chain(session.cells(template.statement, values), (cells) => jsonPageOf(call, cells!))
       }
-      return chain(session.all(template.statement, values), (found) => {
+      return chain(session.rows(template.statement, values), (found) => {
         const { rows, next } = pageOf(call, found)
         return { json: JSON.stringify(rows.map((row) => template.codec.jsonOf(row))), count: rows.length, next }
       })
@@ -100,7 +100,7 @@ export class Reads {
   first(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<AnyRow | undefined> {
     const { template, values } = this.#page('rows', model, { ...query, limit: 1 }, 1)
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(session.first(template.statement, values), (row) => row && template.codec.row(row)),
+      chain(session.cells(template.statement, values), (cells) => cells && template.codec.row(cells)),
     )
   }
 
@@ -205,7 +205,7 @@ function tooLarge(): MonoblocError {
   return new MonoblocError('result_too_large', { detail: `The limit is ${mostRows} rows.` })
 }
 
-function pageOf({ template, most, bounded }: PageCall, found: SqlRow[]): Page {
+function pageOf({ template, most, bounded }: PageCall, found: SqlValue[][]): Page {
   let next: string | null = null
   if (found.length > most) {
     if (!bounded) throw tooLarge()

@@ -1,15 +1,11 @@
-import type { SqlRow, SqlValue } from '../storage.ts'
+import type { SqlValue } from '../storage.ts'
 import type { AnyRow } from './query.ts'
 import type { Include, ReadLevel } from './read-level.ts'
 
 type Decode = (cell: never) => unknown
 
-interface Cell {
-  /** The column of the result. */
-  alias: string
-  decode: Decode | undefined
-  toJson: Decode | undefined
-}
+/** The cells of a row by their place: stored columns, includes. */
+export type Cells = readonly unknown[]
 
 /** The alias of an include's column in a result, which no field can have. */
 export function includeAlias(at: number): string {
@@ -22,13 +18,15 @@ export function includeAlias(at: number): string {
  */
 export class RowCodec {
   readonly #names: string[] = []
-  readonly #aliases: string[] = []
-  readonly #cells: number[] = []
+  /** The place of each output among the cells; -1 for what is computed. */
+  readonly #places: number[] = []
   readonly #decodes: (Decode | undefined)[] = []
   readonly #toJson: (Decode | undefined)[] = []
   readonly #virtuals: (((row: AnyRow) => unknown) | undefined)[] = []
   readonly #stored: { name: string; decode: Decode | undefined }[] = []
   readonly #hasVirtuals: boolean
+  /** How many cells a row has. */
+  readonly width: number
 
   /** @param nested its rows come as arrays of cells inside a document, not as rows of a result */
   constructor(level: ReadLevel, nested = false) {
@@ -39,75 +37,66 @@ export class RowCodec {
     for (const output of level.outputs) {
       this.#names.push(output.name)
       if ('virtual' in output) {
-        this.#add({ alias: '', decode: undefined, toJson: undefined }, -1, output.virtual.options.compute)
+        this.#add(-1, undefined, undefined, output.virtual.options.compute)
       } else if ('column' in output) {
         const { column } = output
-        this.#add({ alias: column.name, decode: decodeOf(column), toJson: column.toJson }, storedAt.get(column.name)!)
+        this.#add(storedAt.get(column.name)!, decodeOf(column), column.toJson)
       } else {
-        const at = level.includes.indexOf(output.include)
-        this.#add({ alias: includeAlias(at), ...includeCell(output.include, nested) }, level.stored.length + at)
+        const { decode, toJson } = includeCell(output.include, nested)
+        this.#add(level.stored.length + level.includes.indexOf(output.include), decode, toJson)
       }
     }
     this.#hasVirtuals = this.#virtuals.some((compute) => compute !== undefined)
+    // A row without any has one, since a statement must select something.
+    this.width = Math.max(1, level.stored.length + level.includes.length)
   }
 
-  #add(cell: Cell, at: number, virtual?: (row: AnyRow) => unknown): void {
-    this.#aliases.push(cell.alias)
-    this.#decodes.push(cell.decode)
-    this.#toJson.push(cell.toJson)
-    this.#cells.push(at)
+  #add(
+    place: number,
+    decode: Decode | undefined,
+    toJson: Decode | undefined,
+    virtual?: (row: AnyRow) => unknown,
+  ): void {
+    this.#places.push(place)
+    this.#decodes.push(decode)
+    this.#toJson.push(toJson)
     this.#virtuals.push(virtual)
   }
 
-  /** A row of a result. */
-  row(found: SqlRow): AnyRow {
-    if (this.#hasVirtuals) return this.#computed((_, alias) => found[alias])
+  row(cells: Cells): AnyRow {
+    if (this.#hasVirtuals) return this.#computed(cells)
     const names = this.#names
-    const aliases = this.#aliases
+    const places = this.#places
     const decodes = this.#decodes
     const row: AnyRow = {}
     for (let at = 0; at < names.length; at++) {
-      const value = found[aliases[at]!]!
+      const value = cells[places[at]!]
       const decode = decodes[at]
       row[names[at]!] = decode === undefined || value === null ? value : decode(value as never)
     }
     return row
   }
 
-  rows(found: SqlRow[]): AnyRow[] {
+  /** Puts the rows where their cells were. */
+  rows(found: Cells[]): AnyRow[] {
     const rows = found as unknown as AnyRow[]
     for (let at = 0; at < found.length; at++) rows[at] = this.row(found[at]!)
     return rows
   }
 
-  /** A row within a document. */
-  nested(cells: readonly unknown[]): AnyRow {
-    if (this.#hasVirtuals) return this.#computed((at) => cells[at])
-    const row: AnyRow = {}
-    for (let at = 0; at < this.#names.length; at++) {
-      const value = cells[this.#cells[at]!]
-      const decode = this.#decodes[at]
-      row[this.#names[at]!] = decode === undefined || value === null ? value : decode(value as never)
-    }
-    return row
-  }
-
-  #computed(cell: (at: number, alias: string) => unknown): AnyRow {
+  #computed(cells: Cells): AnyRow {
     const whole: AnyRow = {}
     this.#stored.forEach(({ name, decode }, at) => {
-      const value = cell(at, name)
+      const value = cells[at]
       whole[name] = decode === undefined || value === null ? value : decode(value as never)
     })
     const row: AnyRow = {}
     this.#names.forEach((name, at) => {
-      const compute = this.#virtuals[at]
-      const decode = this.#decodes[at]
-      if (compute) row[name] = compute(whole)
-      else if (this.#aliases[at] === name) row[name] = whole[name]
-      else {
-        const value = cell(this.#cells[at]!, this.#aliases[at]!)
-        row[name] = decode === undefined || value === null ? value : decode(value as never)
-      }
+      const place = this.#places[at]!
+      const value = cells[place]
+      if (place === -1) row[name] = this.#virtuals[at]!(whole)
+      else if (place < this.#stored.length) row[name] = whole[name]
+      else row[name] = value === null ? null : this.#decodes[at]!(value as never)
     })
     return row
   }
@@ -124,20 +113,17 @@ export class RowCodec {
   }
 }
 
-function includeCell(include: Include, nested: boolean): Omit<Cell, 'alias'> {
+function includeCell(include: Include, nested: boolean): { decode: Decode | undefined; toJson: Decode | undefined } {
   if (include.kind === 'count') return { decode: Number, toJson: undefined }
   if (include.kind === 'exists')
     return { decode: (value: SqlValue | boolean) => value === 1 || value === true, toJson: undefined }
   const codec = new RowCodec(include.level, true)
   const read = (cell: string): unknown => (nested ? cell : JSON.parse(cell))
   if (include.kind === 'one') {
-    return {
-      decode: (cell: string) => codec.nested(read(cell) as unknown[]),
-      toJson: (row: AnyRow) => codec.jsonOf(row),
-    }
+    return { decode: (cell: string) => codec.row(read(cell) as Cells), toJson: (row: AnyRow) => codec.jsonOf(row) }
   }
   return {
-    decode: (cell: string) => (read(cell) as unknown[][]).map((cells) => codec.nested(cells)),
+    decode: (cell: string) => codec.rows(read(cell) as Cells[]),
     toJson: (rows: AnyRow[]) => rows.map((row) => codec.jsonOf(row)),
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MonoblocError } from '../../errors.ts'
 import type { AnyModel } from '../../schema/index.ts'
-import type { MaybePromise, Session, SqlRow } from '../storage.ts'
+import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
 import { hashOf, listOfCursor } from './keyset.ts'
 import { sql } from './kysely.ts'
@@ -52,12 +52,12 @@ export class Searches {
     const compile = () => this.#compile(levelOf(plan, fields, includes), { matchAt, where, limitAt, highlight })
     const template = this.#templates.get(asked.key) ?? this.#templates.set(asked.key, compile())
     return unlessTooMany(engine, template, () =>
-      chain(session.all(template.statement, laidOut(template, asked.values)), (rows) => {
+      chain(session.rows(template.statement, laidOut(template, asked.values)), (rows) => {
         const more = rows.length > most
         if (more) rows.length = most
         const next = more ? cursorOf(hash, skipped + most) : null
         const marker = highlight ? engine.marker?.(words, marks) : undefined
-        return { hits: rows.map((row) => hitOf(plan, template, row, highlight, marker)), next }
+        return { hits: rows.map((cells) => hitOf(plan, template, cells, highlight, marker)), next }
       }),
     )
   }
@@ -105,16 +105,17 @@ function skippedBy(cursor: unknown, hash: string): number {
 function hitOf(
   plan: ModelPlan,
   { codec }: ReadTemplate,
-  row: SqlRow,
+  cells: readonly SqlValue[],
   highlight: boolean,
   marker: SearchMarker | undefined,
 ): SearchHit {
-  const hit: SearchHit = { row: codec.row(row), rank: Number(row['~rank']) }
+  const [rank, ...made] = cells.slice(codec.width) as [SqlValue, ...(string | null)[]]
+  const hit: SearchHit = { row: codec.row(cells), rank: Number(rank) }
   if (!highlight) return hit
-  const texts = plan.search.map((_, at) => row[`~h${at}`] as string | null)
+  const texts = made.slice(0, plan.search.length)
   const highlights = marker ? texts.map((text) => (text === null ? null : marker.highlight(text))) : texts
   hit.highlights = Object.fromEntries(plan.search.map((name, at) => [name, marked(highlights[at]!)]))
-  hit.snippet = marked(marker ? marker.snippet(texts) : (row['~snippet'] as string | null)) ?? ''
+  hit.snippet = marked(marker ? marker.snippet(texts) : made[plan.search.length]!) ?? ''
   return hit
 }
 

@@ -81,8 +81,8 @@ export class Updates {
       this.#templates.get(asked.key) ?? this.#templates.set(asked.key, compileDelete(this.#plans, plan, asked, query))
     return attempt(
       () =>
-        chain(session.first(template.statement, laidOut(template, asked.values)), (row) =>
-          row ? template.codec.row(row) : this.#unchanged(session, plan, key, query),
+        chain(session.cells(template.statement, laidOut(template, asked.values)), (cells) =>
+          cells ? template.codec.row(cells) : this.#unchanged(session, plan, key, query),
         ),
       (error) => this.#references.refineDelete(session, plan, keyRows(plan, asked.values), error),
     )
@@ -135,8 +135,8 @@ export class Updates {
       this.#templates.set(asked.key, compileUpdate(this.#plans, plan, columns, first, asked, query))
     return attempt(
       () =>
-        chain(session.first(template.statement, laidOut(template, asked.values)), (row) =>
-          row ? template.codec.row(row) : this.#unchanged(session, plan, key, query),
+        chain(session.cells(template.statement, laidOut(template, asked.values)), (cells) =>
+          cells ? template.codec.row(cells) : this.#unchanged(session, plan, key, query),
         ),
       (error) => {
         const changesKey = plan.key.some((column) => columns.includes(column))

@@ -1,3 +1,5 @@
+// The global is an accessor: here it would be half as dear again as what it gives.
+import { Buffer } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

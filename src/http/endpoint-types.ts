@@ -103,7 +103,10 @@ export type Context<Tools, User, Params, Query, Body> = Tools & {
   user: User
   headers: IncomingHttpHeaders
   request: RequestFacts
-  /** The request as Node has it, with what middleware has added: `req.session`, `req.file`, `req.user`. */
+  /**
+   * The request as Node has it, with what middleware has added: `req.session`, `req.file`, `req.user`. One without a body
+   * may be a stream that has ended already, as `req.readableEnded` says: do not wait for its `end`.
+   */
   req: NodeRequest
   reply: Reply
   log: Logger

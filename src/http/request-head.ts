@@ -32,7 +32,7 @@ export function checkHost(request: IncomingMessage): void {
   let count = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!
-    if (name.length === 4 && name.toLowerCase() === 'host') count++
+    if (name.length === 4 && (name === 'Host' || name.toLowerCase() === 'host')) count++
   }
   if (count > 1) throw malformed('There are several Hosts.')
   if (host === lastSeen) return

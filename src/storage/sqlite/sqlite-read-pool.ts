@@ -63,26 +63,26 @@ export class SqliteReadPool implements ConnectionSource {
   }
 
   /** Runs `work` over one snapshot, or has it moved where a statement of it may not run here. */
-  read<T>(options: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
-    const session = new SqliteReadSession(this, deadlineAt, options.arriving === true)
+  read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
+    const session = new SqliteReadSession(this, options.deadline, options.arriving === true)
     let result: MaybePromise<T>
     try {
       result = work(session)
     } catch (error) {
       session.end('transaction_ended')
-      if (session.moved) return this.#options.move(options, deadlineAt, work)
+      if (session.moved) return this.#options.move(options, session.deadlineAt, work)
       throw error
     }
     if (typeof (result as Promise<T> | undefined)?.then !== 'function') {
       session.end('transaction_ended')
-      return session.moved ? this.#options.move(options, deadlineAt, work) : result
+      return session.moved ? this.#options.move(options, session.deadlineAt, work) : result
     }
-    return this.#later(session, deadlineAt, result as Promise<T>, () => this.#options.move(options, deadlineAt, work))
+    return this.#later(session, result as Promise<T>, () => this.#options.move(options, session.deadlineAt, work))
   }
 
-  #later<T>(session: SqliteReadSession, deadlineAt: number, result: Promise<T>, moved: () => Promise<T>): Promise<T> {
+  #later<T>(session: SqliteReadSession, result: Promise<T>, moved: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const entry: OpenRead = { session, since: performance.now(), deadlineAt, reject }
+      const entry: OpenRead = { session, since: performance.now(), deadlineAt: session.deadlineAt, reject }
       this.#open.add(entry)
       this.#sweepLater()
       const settled = (settle: () => void) => {
@@ -109,7 +109,7 @@ export class SqliteReadPool implements ConnectionSource {
     this.#round.end()
   }
 
-  take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection> {
+  take(session: SqliteReadSession): SqliteConnection | Promise<SqliteConnection> {
     this.#round.end()
     const free = this.#idle.pop()
     if (free) return free
@@ -126,7 +126,7 @@ export class SqliteReadPool implements ConnectionSource {
       })
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ deadlineAt, resolve, reject })
+      this.#waiting.push({ deadlineAt: session.deadlineAt, resolve, reject })
       this.#sweepLater()
     })
   }

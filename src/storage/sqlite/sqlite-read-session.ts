@@ -13,8 +13,8 @@ export class MoveToReader extends Error {
 
 /** Where a session gets its connection when it first needs one. */
 export interface ConnectionSource {
-  /** A free connection at once, or a promise of the next. */
-  take(deadlineAt: number): SqliteConnection | Promise<SqliteConnection>
+  /** A free connection at once, or a promise of the next, which is given up at the session's deadline. */
+  take(session: SqliteReadSession): SqliteConnection | Promise<SqliteConnection>
   give(connection: SqliteConnection): void
   /** A connection for one statement, whose snapshot others of this round see too; undefined where none is free. */
   join(): SqliteConnection | undefined
@@ -37,7 +37,8 @@ export class SqliteReadSession implements Session {
   readonly writable = false
   readonly position = undefined
   readonly #source: ConnectionSource
-  readonly #deadlineAt: number
+  readonly #deadline: number
+  #deadlineAt: number | undefined
   readonly #arriving: boolean
   #asked = false
   #last = false
@@ -45,11 +46,16 @@ export class SqliteReadSession implements Session {
   #ended: ErrorCode | undefined
   moved = false
 
-  /** @param arriving see `ReadOptions` */
-  constructor(source: ConnectionSource, deadlineAt: number, arriving: boolean) {
+  /** @param deadline in milliseconds, and @param arriving as in `ReadOptions` */
+  constructor(source: ConnectionSource, deadline: number, arriving: boolean) {
     this.#source = source
-    this.#deadlineAt = deadlineAt
+    this.#deadline = deadline
     this.#arriving = arriving
+  }
+
+  /** Counted from the first wait, of which most reads have none: the clock would cost them as much as a statement's plan. */
+  get deadlineAt(): number {
+    return (this.#deadlineAt ??= performance.now() + this.#deadline)
   }
 
   last(): void {
@@ -118,7 +124,7 @@ export class SqliteReadSession implements Session {
       const joined = this.#source.join()
       if (joined) return joined
     }
-    const taken = this.#source.take(this.#deadlineAt)
+    const taken = this.#source.take(this)
     return taken instanceof Promise ? taken.then((connection) => this.#begin(connection)) : this.#begin(taken)
   }
 

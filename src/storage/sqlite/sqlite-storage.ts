@@ -210,16 +210,16 @@ class SqliteStorage implements Storage {
   }
 
   read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
-    const { label, deadline } = options
-    const deadlineAt = performance.now() + deadline
+    const { label } = options
     if (!this.#readers || !this.#remote) throw new MonoblocError('shutting_down')
-    if (label !== undefined && this.#labels.has(label)) return this.#remote.read(deadlineAt, work)
-    return this.#readers.read(options, deadlineAt, work)
+    if (label !== undefined && this.#labels.has(label))
+      return this.#remote.read(performance.now() + options.deadline, work)
+    return this.#readers.read(options, work)
   }
 
   /** Starts a read over in a reader process, where reads like it begin from now on. */
-  #move<T>({ label }: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>): Promise<T> {
-    if (label !== undefined) this.#labels.add(label)
+  #move<T>(options: ReadOptions, deadlineAt: number, work: (session: Session) => MaybePromise<T>): Promise<T> {
+    if (options.label !== undefined) this.#labels.add(options.label)
     if (!this.#remote) throw new MonoblocError('shutting_down')
     return this.#remote.read(deadlineAt, work)
   }

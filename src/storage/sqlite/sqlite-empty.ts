@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
 import type { TableSpec } from '../../schema/index.ts'
+import { tableEntrySql } from '../sql/log-shape.ts'
 import { isSqliteError } from './sqlite-errors.ts'
-import { logTriggers, tableEntrySql } from './sqlite-log-triggers.ts'
+import { logTriggers } from './sqlite-log-triggers.ts'
 import { searchTable, searchTriggers } from './sqlite-search.ts'
 import { quoted } from './sqlite-table.ts'
 
@@ -31,6 +32,6 @@ export function emptyTable(db: DatabaseSync, table: TableSpec): number {
     if (db.isTransaction) for (const [, sql] of triggers) db.exec(sql)
   }
   if (search) db.exec(`insert into ${search} (${search}) values ('delete-all')`)
-  if (table.logged) db.exec(tableEntrySql(table.name, 'empty'))
+  if (table.logged) db.exec(tableEntrySql(table.name, 'empty').join(';'))
   return count
 }

@@ -1,52 +1,9 @@
-import { createHash } from 'node:crypto'
-import type { ColumnSpec, ColumnType, TableSpec } from '../../schema/index.ts'
-import { literal, quoted } from './sqlite-table.ts'
-
-/**
- * Text, json and bytes longer than this (in characters or bytes) are left out of the log. 64 Ki holds every article and
- * comment that people write; larger ones would make each update of their row write them twice more.
- */
-export const largestLoggedValue = 65_536
+import type { ColumnSpec, TableSpec } from '../../schema/index.ts'
+import { canBeLarge, largestLoggedValue, logShape, operationCodes, shapeId } from '../sql/log-shape.ts'
+import { quoted } from './sqlite-table.ts'
 
 /** More arguments than this a function may not take in the SQLite of other programs. */
 const mostArguments = 100
-
-/** What the columns of a table were when an entry was written: how to read `row` and `previous`, which go by place. */
-export interface LogShape {
-  table: string
-  columns: { name: string; type: ColumnType }[]
-  key: string[]
-  /** Never logged. */
-  secret: string[]
-}
-
-export function logShape(table: TableSpec): LogShape {
-  return {
-    table: table.name,
-    columns: table.columns.filter((column) => !column.secret).map(({ name, type }) => ({ name, type })),
-    key: table.key,
-    secret: table.columns.filter((column) => column.secret).map(({ name }) => name),
-  }
-}
-
-/** 48 bits of the shape's digest: the same shape has the same number in every database, and numbers stay exact in JSON. */
-export function shapeId(shape: LogShape): number {
-  return createHash('sha256').update(JSON.stringify(shape)).digest().readUIntBE(0, 6)
-}
-
-export function recordShapeSql(shape: LogShape): string {
-  const { table, ...rest } = shape
-  const values = [shapeId(shape), literal(table), literal(JSON.stringify(rest))]
-  return `INSERT INTO monobloc_shape VALUES (${values.join(', ')}) ON CONFLICT DO NOTHING`
-}
-
-export const operationCodes = { insert: 0, update: 1, delete: 2, empty: 3, migrate: 4 } as const
-
-/** An entry about a whole table. Its shape has no columns, so that it has no row. */
-export function tableEntrySql(table: string, operation: 'empty' | 'migrate'): string {
-  const shape: LogShape = { table, columns: [], key: [], secret: [] }
-  return `${recordShapeSql(shape)}; INSERT INTO monobloc_log (shape, operation, row) VALUES (${shapeId(shape)}, ${operationCodes[operation]}, '[]')`
-}
 
 /**
  * The triggers that fill the log, by name. They use nothing that SQLite 3.38 lacks and no function of ours, so that
@@ -77,10 +34,6 @@ export function logTriggers(table: TableSpec): Map<string, string> {
     ]),
     trigger('delete', `row${optional}`, [rowSql(columns, 'OLD'), ...omitted(['OLD'])]),
   ])
-}
-
-function canBeLarge({ type }: ColumnSpec): boolean {
-  return type.type === 'text' || type.type === 'json' || type.type === 'bytes'
 }
 
 function isLarge(side: 'OLD' | 'NEW', column: ColumnSpec): string {

@@ -5,13 +5,13 @@ import type { Schema } from '../../schema/index.ts'
 import type { ApplyOptions, MigrationProgress } from '../migrations/migration.ts'
 import type { MigrationFile, MigrationSection } from '../migrations/migration-file.ts'
 import { failedAt, lostRows, refused } from '../migrations/migration-refusal.ts'
+import { tableEntrySql } from '../sql/log-shape.ts'
 import { readTable } from './sqlite-catalog.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { indexChanges, type Tables, tableDifferences } from './sqlite-difference.ts'
 import { translateError } from './sqlite-errors.ts'
 import { checkRaw, ownPrefix } from './sqlite-guard.ts'
-import { tableEntrySql } from './sqlite-log-triggers.ts'
 import { isDone } from './sqlite-migration-done.ts'
 import { dress, dressFinally, dropSearch, ForeignObjects, loggedTables, undress } from './sqlite-migration-dress.ts'
 import { newPrefix, readTables, runStatement, stepStatements } from './sqlite-shadow.ts'
@@ -111,7 +111,7 @@ export class MigrationRun {
     const { db } = this.#connection
     // Nobody follows a log in which nothing is.
     if (db.prepare('select 1 from monobloc_commit limit 1').get() === undefined) return
-    for (const table of tables) if (this.#logged.has(table)) db.exec(tableEntrySql(table, 'migrate'))
+    for (const table of tables) if (this.#logged.has(table)) db.exec(tableEntrySql(table, 'migrate').join(';'))
   }
 
   #step(file: MigrationFile, section: MigrationSection, { counts, touched, after }: FileRun): void {

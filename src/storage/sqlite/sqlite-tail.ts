@@ -1,6 +1,7 @@
 import { MonoblocError } from '../../errors.ts'
+import { LogReader, transactionOf } from '../sql/log-reader.ts'
 import type { LoggedTransaction, Session, SqlRow, Statement } from '../storage.ts'
-import { LogReader, transactionOf } from './sqlite-log.ts'
+import { loggedValue } from './sqlite-log.ts'
 
 /**
  * One answer of `tail` holds about so many entries at most: beyond, it ends after the transaction it is in. Ten thousand
@@ -71,7 +72,7 @@ export class LogTail {
   #reader(session: Session, shape: number): LogReader {
     let reader = this.#readers.get(shape)
     if (!reader) {
-      reader = new LogReader(session.first(statements.shape, [shape]) as SqlRow)
+      reader = new LogReader(session.first(statements.shape, [shape]) as SqlRow, loggedValue)
       this.#readers.set(shape, reader)
     }
     return reader

@@ -18,8 +18,12 @@ import { childrenOf, isThere, signal } from './processes.ts'
 
 export type PostgresSettings = Record<string, string | number>
 
-/** Small, and without what outlives the processes: shared memory in files of its own folder. */
+/**
+ * Small, and without what outlives the processes: shared memory in files of its own folder. Nothing is synced to disk: what
+ * a killed process wrote is still there, and only a power failure, which is not tried here, would lose it.
+ */
 const defaults: PostgresSettings = {
+  fsync: 'off',
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   dynamic_shared_memory_type: 'mmap',

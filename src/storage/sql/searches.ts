@@ -65,7 +65,7 @@ export class Searches {
   #compile(level: ReadLevel, shape: SearchShape): ReadTemplate {
     const { writer, table, base } = begin(this.#plans, 'rows', level)
     const { plan } = level
-    const index = this.#plans.engine.searchIndex(plan, table, marks)
+    const index = this.#plans.engine.searchIndex(plan, table, sql`${new Slot(shape.matchAt)}`, marks)
     const chosen = writer.alias()
     const snippet = index.snippet ? [index.snippet] : []
     const marked = shape.highlight ? [...plan.search.map((_, at) => index.highlight(at)), ...snippet] : []
@@ -76,7 +76,7 @@ export class Searches {
       ...neededColumns(level).map(({ name }) => sql`${ref(table, name)} as ${sql.ref(name)}`),
       ...made.map((value, at) => sql`${value} as ${sql.id(names[at]!)}`),
     ])
-    const found = sql`${index.matches(sql`${new Slot(shape.matchAt)}`)}${writer.and(shape.where, table)}`
+    const found = sql`${index.matches}${writer.and(shape.where, table)}`
     const limit = sql`limit ${new Slot(shape.limitAt)} offset ${new Slot(shape.limitAt + 1)}`
     const query = sql`select ${outer} from (select ${inner} from ${index.rows} where ${found} order by ${index.order} ${limit}) as ${sql.ref(chosen)}`
     return { ...base, ...compileTemplate(this.#plans.dialect, query, 'plan') }

@@ -39,8 +39,8 @@ export interface SqlEngine {
   searchQuery(words: readonly string[]): string
   /** The rows of a table alias that the full-text index finds. */
   found(plan: ModelPlan, table: string, query: Sql): Expression<SqlBool>
-  /** A search over the rows of a table alias, best first. */
-  searchIndex(plan: ModelPlan, table: string, marks: SearchMarks): SearchIndex
+  /** A search over the rows of a table alias, best first. `query` may be written any number of times. */
+  searchIndex(plan: ModelPlan, table: string, query: Sql, marks: SearchMarks): SearchIndex
   /** What marks words where the database can't: it gets each searched field as it is. */
   marker?(words: readonly string[], marks: SearchMarks): SearchMarker
 }
@@ -61,7 +61,7 @@ export interface SearchMarker {
 export interface SearchIndex {
   /** What stands after `from`. */
   rows: Sql
-  matches(query: Sql): Sql
+  matches: Sql
   order: Sql
   /** Greater is better. */
   rank: Sql

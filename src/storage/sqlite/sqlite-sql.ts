@@ -31,14 +31,14 @@ export const sqliteEngine: SqlEngine = {
     const index = sql.table(searchTable(name))
     return sql`${sql.ref(`${table}.rowid`)} in (select rowid from ${index} where ${index} match ${query})`
   },
-  searchIndex(plan, table, { open, close, words }) {
+  searchIndex(plan, table, query, { open, close, words }) {
     const index = sql.table(searchTable(plan.name))
     const around = sql`${sql.lit(open)}, ${sql.lit(close)}`
     const joined = sql`${sql.ref(`${table}.rowid`)} = ${index}.rowid`
     return {
       // The index goes first and gives its rows in the order of their rank, so that no more is marked than is shown.
       rows: sql`${index} cross join ${sql.table(plan.name)} as ${sql.ref(table)} on ${joined}`,
-      matches: (query) => sql`${index} match ${query}`,
+      matches: sql`${index} match ${query}`,
       order: sql`${index}.rank`,
       rank: sql`-${index}.rank`,
       highlight: (at) => sql`highlight(${index}, ${sql.lit(at)}, ${around})`,

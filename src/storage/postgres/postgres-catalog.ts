@@ -1,10 +1,12 @@
 import type { ColumnType } from '../../schema/index.ts'
 import { fieldsOfCheck, type IndexShape, type ReferenceShape, type TableShape } from '../migrations/table-shape.ts'
-import type { Ask } from './postgres-ask.ts'
 import { meantBy } from './postgres-names.ts'
 
 /** Tables of this prefix are Monobloc's own: the commit log, the history of migrations, the rooms' tables. */
 export const ownPrefix = 'monobloc_'
+
+/** Asks a connection: rows by column name. For what is asked once, outside units of work. */
+export type Ask = <Row = Record<string, any>>(sql: string, values?: readonly unknown[]) => Promise<Row[]>
 
 /** A table as the database has it. */
 export interface ActualTable extends TableShape {

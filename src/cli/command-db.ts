@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { MonoblocError } from '../errors.ts'
 import { exitCodes, programs } from '../runtime/index.ts'
+import { databaseExists, placeOf } from '../storage/index.ts'
 import { loadApp } from './app-load.ts'
 import type { Command } from './command.ts'
 
@@ -26,9 +26,10 @@ With --json: the rows, an array of objects; of a write without RETURNING { chang
     const { config, schema } = app.inspect({ folder: terminal.folder })
     if (config instanceof Error) throw config
     if (!schema) throw new MonoblocError('app_invalid', { detail: `${app.name} has no models, and so no database.` })
-    const database = config.database.file
-    if (!existsSync(database)) {
-      throw new MonoblocError('configuration_invalid', { detail: `${database} is not there: monobloc dev makes it.` })
+    const { database } = config
+    if (!databaseExists(database)) {
+      const place = placeOf(database)
+      throw new MonoblocError('configuration_invalid', { detail: `${place} is not there: monobloc dev makes it.` })
     }
     const { DbShell } = await import('./db-shell.ts')
     const shell = new DbShell({ database, write: write === true, json: json === true, terminal })

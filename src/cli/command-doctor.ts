@@ -9,8 +9,8 @@ export const doctorCommand: Command = {
   summary: 'Check that the app can run here.',
   takesApp: true,
   about: `Checks the version of Node.js, the app, its configuration, the clock, the data folder, the disk, the port, and the
-database: integrity_check, foreign_key_check, its settings, its tables against the models, and the files of migrations
-against both. Nothing is listened on, and nothing is written but what opening the database writes. With --json: an array of
+database: a file's integrity_check and foreign_key_check, a server's version, settings, clock and connections, its tables
+against the models, and the files of migrations against both. Nothing is listened on, and nothing is written but what opening the database writes. With --json: an array of
 { check, status: "ok" | "warn" | "fail", found, remedy }.`,
   options: {
     production: { type: 'boolean', help: 'Check as `monobloc start` would run it. Default: as `monobloc dev` does.' },
@@ -54,7 +54,7 @@ async function examine(load: () => Promise<{ app: Backend; file: string }>, fold
   findings.push(
     ...(await carefully('data', () => machine.checkDataFolder(patient))),
     ...(await carefully('disk', () => machine.checkDisk(patient))),
-    ...(await carefully('database', () => database.checkFile(patient))),
+    ...(await carefully('database', () => database.checkDatabase(patient))),
     ...(await carefully('models', () => database.checkModels(patient))),
     ...(await carefully('migrations', async () => {
       const { checkMigrations } = await import('./doctor-migrations.ts')

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { MonoblocError } from '../errors.ts'
 import { painter, programs } from '../runtime/index.ts'
+import { adviseIndexes, databaseExists, placeOf } from '../storage/index.ts'
 import { loadApp } from './app-load.ts'
 import type { Command } from './command.ts'
 import { indexReport } from './index-report.ts'
@@ -22,14 +22,13 @@ written by hand. With --json: { since, statements, runs, missing, unused, duplic
     const { app } = await loadApp(file, folder, mode)
     const { config, schema } = app.inspect({ folder })
     if (config instanceof Error) throw config
-    const { file: database } = config.database
+    const { database } = config
     if (!schema) throw new MonoblocError('configuration_invalid', { detail: 'This app has no models.' })
-    if (!existsSync(database)) {
+    if (!databaseExists(database)) {
       throw new MonoblocError('configuration_invalid', {
-        detail: `There is no database at ${database}: start the app first.`,
+        detail: `There is no database at ${placeOf(database)}: start the app first.`,
       })
     }
-    const { adviseIndexes } = await import('../storage/index.ts')
     const advice = await adviseIndexes(database, schema)
     out(json ? `${JSON.stringify(advice, null, 2)}\n` : indexReport(advice, painter(colour)))
     return 0

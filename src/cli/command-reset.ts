@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { appData, exitCodes } from '../runtime/index.ts'
+import { type DatabaseAddress, placeOf } from '../storage/index.ts'
 import { loadApp } from './app-load.ts'
 import type { Command } from './command.ts'
 import { onlyInDevelopment } from './development-only.ts'
@@ -18,7 +19,7 @@ database open it is left alone. Backups stay. With --json: { file, seeded }.`,
     onlyInDevelopment('reset')
     const { app } = await loadApp(file, folder, process.env.NODE_ENV === 'test' ? 'test' : 'development')
     const data = appData(app, { folder })
-    const shown = path.relative(folder, data.config.database.file)
+    const shown = shownPlace(data.config.database, folder)
     if (!yes && !(await agrees(`Delete everything in ${shown}?`))) {
       err(`Nothing was deleted. To delete ${shown} and begin anew: monobloc reset --yes\n`)
       return exitCodes.usage
@@ -28,6 +29,11 @@ database open it is left alone. Backups stay. With --json: { file, seeded }.`,
     out(json ? `${JSON.stringify({ file: shown, seeded }, null, 2)}\n` : `${shown} is made anew${filled}.\n`)
     return 0
   },
+}
+
+/** As short as a person needs it. */
+function shownPlace(database: DatabaseAddress, folder: string): string {
+  return database.engine === 'sqlite' ? path.relative(folder, database.file) : placeOf(database)
 }
 
 /** Only a person can: elsewhere than on a terminal nobody does. */

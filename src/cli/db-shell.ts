@@ -1,16 +1,16 @@
-// Statements go through the engine, not to a connection of the shell's own: reads run in a reader process, so that one
-// which takes long can be interrupted, and writes take their turn beside those of a running app, logged and synced.
+// Statements go through the engine, not to a connection of the shell's own: reads can be interrupted (SQLite's run in a
+// reader process), and writes take their turn beside those of a running app, logged and synced.
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { errorTable, MonoblocError } from '../errors.ts'
 import { painter } from '../runtime/index.ts'
-import { createSqliteStorage, type SqlRow, type Storage } from '../storage/index.ts'
+import { type DatabaseAddress, databaseParts, placeOf, type SqlRow, type Storage } from '../storage/index.ts'
 import type { Terminal } from './command.ts'
+import { catalogOf, type DbCatalog } from './db-catalog.ts'
 import { jsonOf, tableOf } from './db-table.ts'
 
 export interface ShellOptions {
-  /** The database's file. */
-  database: string
+  database: DatabaseAddress
   /** Whether statements may write. */
   write: boolean
   json: boolean
@@ -32,16 +32,16 @@ const help = `.tables            the tables
 .exit              ends, as Ctrl+D does
 `
 
-const shown = `type in ('table', 'view') and name not like 'sqlite_%' and name not like 'monobloc_%'`
-
 export class DbShell {
   readonly #options: ShellOptions
   readonly #storage: Storage
+  readonly #catalog: DbCatalog
   #running = false
 
   constructor(options: ShellOptions) {
     this.#options = options
-    this.#storage = createSqliteStorage({ file: options.database })
+    this.#storage = databaseParts(options.database).storage
+    this.#catalog = catalogOf(options.database)
   }
 
   open(): Promise<void> {
@@ -84,7 +84,7 @@ export class DbShell {
   async prompt(input: NodeJS.ReadStream): Promise<boolean> {
     const { database, write, terminal } = this.#options
     const person = input.isTTY === true
-    const name = path.basename(database)
+    const name = path.basename(placeOf(database))
     const first = write ? `${name} (writes)> ` : `${name}> `
     const lines = createInterface({ input, output: person ? process.stderr : undefined, prompt: first })
     let statement = ''
@@ -130,12 +130,9 @@ export class DbShell {
     const [name, table = ''] = line.split(/\s+/)
     switch (name) {
       case '.tables':
-        return this.answer(`select name from sqlite_schema where ${shown} order by name`)
+        return this.answer(this.#catalog.tables)
       case '.schema': {
-        const one = table ? `tbl_name = '${table.replaceAll("'", "''")}'` : shown
-        const { rows } = await this.#run(
-          `select sql from sqlite_schema where sql is not null and ${one} order by rowid`,
-        )
+        const { rows } = await this.#run(this.#catalog.schema(table))
         terminal.out(rows.map(({ sql }) => `${sql};\n`).join(''))
         return true
       }
@@ -149,7 +146,7 @@ export class DbShell {
   }
 
   async #run(sql: string): Promise<Result> {
-    const wrote = this.#options.write && !/^\s*(select|values|explain)\b/i.test(sql)
+    const wrote = this.#options.write && !/^\s*(select|values|explain|show|table)\b/i.test(sql)
     const work = (session: Parameters<Parameters<Storage['write']>[1]>[0]) => session.raw(sql, [])
     const { rows, changes } = wrote
       ? await this.#storage.write({ deadline, cause: 'monobloc db' }, work)

@@ -1,19 +1,25 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../errors.ts'
-import { createSqliteStorage } from '../storage/index.ts'
+import { type DatabaseAddress, databaseExists, databaseParts } from '../storage/index.ts'
 import { type Finding, fail, ok, type Patient, warn } from './doctor-check.ts'
 
 // A damaged file can have a finding for each page: the first ones tell.
 const mostProblems = 10
 
-/** Reads the file with a connection of its own, before anything else could change it. */
-export function checkFile({ config: { database } }: Patient): Finding[] {
-  if (!existsSync(database.file)) return [ok('database', `${database.file} is made at the first start`)]
+/** Looks at what the database says of itself, before anything else could change it. */
+export async function checkDatabase({ config: { database } }: Patient): Promise<Finding[]> {
+  if (database.engine === 'sqlite') return checkFile(database.file)
+  return (await import('./doctor-postgres.ts')).checkServer(database)
+}
+
+/** Reads the file with a connection of its own. */
+function checkFile(file: string): Finding[] {
+  if (!existsSync(file)) return [ok('database', `${file} is made at the first start`)]
   const restore = 'Stop the app, keep a copy of the file with its -wal, and restore a backup.'
   let db: DatabaseSync | undefined
   try {
-    db = new DatabaseSync(database.file, { readOnly: true, timeout: 2000 })
+    db = new DatabaseSync(file, { readOnly: true, timeout: 2000 })
     const damage = db
       .prepare(`PRAGMA integrity_check(${mostProblems})`)
       .all()
@@ -34,7 +40,7 @@ export function checkFile({ config: { database } }: Patient): Finding[] {
           ),
     ]
   } catch (error) {
-    return [fail('database', `${database.file} can't be read: ${(error as Error).message}`, restore)]
+    return [fail('database', `${file} can't be read: ${(error as Error).message}`, restore)]
   } finally {
     db?.close()
   }
@@ -42,13 +48,14 @@ export function checkFile({ config: { database } }: Patient): Finding[] {
 
 /** Opens the database as the app does, and compares it with the models. */
 export async function checkModels({ config, schema }: Patient): Promise<Finding[]> {
-  if (!schema || !existsSync(config.database.file)) return []
-  const storage = createSqliteStorage({ file: config.database.file })
+  const { database } = config
+  if (!schema || !databaseExists(database)) return []
+  const { storage } = databaseParts(database)
   try {
     // It reads back `synchronous=FULL`, WAL and its other settings, and refuses when one did not take.
     await storage.open()
     const changes = await storage.compare(schema)
-    const opened = ok('storage', 'opens with WAL and synchronous=FULL')
+    const opened = ok('storage', database.engine === 'sqlite' ? 'opens with WAL and synchronous=FULL' : 'opens')
     if (changes.length === 0) return [opened, ok('models', 'the tables match the models')]
     const found = changes
       .map(({ description, safe }) => (safe ? description : `${description} (could lose data)`))
@@ -58,10 +65,16 @@ export async function checkModels({ config, schema }: Patient): Promise<Finding[
       : 'It can cost data, so it needs consent: monobloc migrate plan --name what-it-does, then apply.'
     return [opened, warn('models', `the database lacks: ${found}`, remedy)]
   } catch (error) {
+    if (isSaid(database, error)) return []
     const busy = error instanceof MonoblocError && error.code === 'database_busy'
     const remedy = busy ? 'Another program holds the file: end it, or look again.' : 'See the message.'
     return [(busy ? warn : fail)('storage', (error as Error).message, remedy)]
   } finally {
     await storage.close()
   }
+}
+
+/** That a server can't be reached was found by looking at it. */
+function isSaid({ engine }: DatabaseAddress, error: unknown): boolean {
+  return engine === 'postgres' && error instanceof MonoblocError && error.status === 503
 }

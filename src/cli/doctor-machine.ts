@@ -25,7 +25,9 @@ export function checkClock({ config }: Patient, now = Date.now()): Finding[] {
   const remedy = 'Set the clock, and keep it right with a time service: ids, tokens and the log depend on it.'
   const shown = new Date(now).toISOString()
   if (now < released) return [fail('clock', `It is ${shown} by this machine`, remedy)]
-  const written = statSync(config.database.file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const { database } = config
+  const file = 'file' in database && statSync(database.file, { throwIfNoEntry: false })
+  const written = file ? file.mtimeMs : 0
   if (written > now + allowedSkew) {
     return [fail('clock', `It is ${shown}, and the database was written at ${new Date(written).toISOString()}`, remedy)]
   }

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { type AppData, appData, type Backend } from '../runtime/index.ts'
+import { databaseExists } from '../storage/index.ts'
 import { type Finding, fail, ok, warn } from './doctor-check.ts'
 
 /** Compares the files of migrations with what was applied, and with the models. Nothing where there are none. */
@@ -7,7 +7,7 @@ export async function checkMigrations(app: Backend, folder: string): Promise<Fin
   const { migrator, files, schema, config }: AppData = appData(app, { folder })
   const known = files()
   if (known.length === 0) return []
-  if (!existsSync(config.database.file)) return [ok('migrations', `${known.length} files, applied at the first start`)]
+  if (!databaseExists(config.database)) return [ok('migrations', `${known.length} files, applied at the first start`)]
   const found = await migrator.status(known, schema)
   const inState = (...states: string[]) => found.files.filter(({ state }) => states.includes(state))
   const listed = (entries: typeof found.files) => entries.map(({ name, state }) => `${name} is ${state}`).join('; ')

@@ -1,14 +1,7 @@
 import { ScopedDb, Units } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
-import {
-  createSqliteMigrator,
-  createSqliteStorage,
-  type MigrationFile,
-  type Migrator,
-  Queries,
-  readMigrationFiles,
-} from '../storage/index.ts'
+import { databaseParts, type MigrationFile, type Migrator, Queries, readMigrationFiles } from '../storage/index.ts'
 import type { Backend, StartOptions } from './backend-types.ts'
 import type { Config } from './config.ts'
 import { programRunner } from './migration-program.ts'
@@ -37,10 +30,8 @@ export function appData(app: Backend, options: Pick<StartOptions, 'environment' 
   if (config instanceof Error) throw config
   if (!definition) throw new MonoblocError('app_invalid', { detail: `${app.name} has no models, and so no database.` })
   const { mode } = config
-  const { file } = config.database
   const { schema, hooks, policies } = definition
-  const migrator = createSqliteMigrator({ file })
-  const storage = createSqliteStorage({ file })
+  const { storage, migrator } = databaseParts(config.database)
   const queries = new Queries(storage.dialect, schema)
   const runProgram = programRunner(definition, queries)
   const files = () => readMigrationFiles(config.migrations)

@@ -1,15 +1,7 @@
-import path from 'node:path'
 import { type Definition, Identity, Tokens } from '../access/index.ts'
 import { Idempotency, IdempotencyRecord, ScopedDb, Units } from '../commit/index.ts'
 import type { HttpHost } from '../http/index.ts'
-import {
-  createSqliteMigrator,
-  createSqliteStorage,
-  duplicateIndexes,
-  Queries,
-  readMigrationFiles,
-  type Storage,
-} from '../storage/index.ts'
+import { databaseParts, duplicateIndexes, Queries, readMigrationFiles, type Storage } from '../storage/index.ts'
 import { seedDeadline } from './app-data.ts'
 import type { RunContext } from './app-run.ts'
 import { createHttpHost } from './http-host.ts'
@@ -37,8 +29,7 @@ const tokenLifetime = 24 * 60 * 60
 export function composeData(context: RunContext, definition: Definition): ComposedData {
   const { options, config, log, diagnostics, health, now } = context
   const { schema, policies, hooks, user } = definition
-  const storage = createSqliteStorage({
-    file: path.resolve(config.database.file),
+  const { storage, migrator } = databaseParts(config.database, {
     mode: config.mode === 'production' ? 'production' : 'development',
     clock: { now },
     ...storageReports(diagnostics, log),
@@ -73,7 +64,7 @@ export function composeData(context: RunContext, definition: Definition): Compos
   async function prepare(): Promise<void> {
     const { fresh, applied } = await checkSchema({
       storage,
-      migrator: createSqliteMigrator({ file: config.database.file, clock: { now } }),
+      migrator,
       files: readMigrationFiles(config.migrations),
       runProgram: programRunner(definition, queries),
       schema,

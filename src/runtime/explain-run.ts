@@ -1,10 +1,17 @@
-import { existsSync } from 'node:fs'
 import type { Definition } from '../access/index.ts'
 import { type Action, type Guard, Units } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
 import { createHttpServer, type Endpoint, type HttpHost, type Problem } from '../http/index.ts'
 import { type AnyModel, type Field, fieldValidator, shownFilter, valueField } from '../schema/index.ts'
-import { type AnyRow, openExplainer, Queries, type SqliteExplainer, type Storage } from '../storage/index.ts'
+import {
+  type AnyRow,
+  databaseExists,
+  openExplainer,
+  placeOf,
+  Queries,
+  type SqliteExplainer,
+  type Storage,
+} from '../storage/index.ts'
 import { optionsOf } from './backend.ts'
 import type { Backend } from './backend-types.ts'
 import { routeOf } from './compose.ts'
@@ -17,13 +24,13 @@ export async function runExplain(app: Backend, what: string, options: ExplainOpt
   const { config, definition } = app.inspect(options)
   if (config instanceof Error) throw config
   if (!definition) throw new MonoblocError('configuration_invalid', { detail: 'This app has no models.' })
-  const { file } = config.database
-  if (!existsSync(file)) {
-    const detail = `There is no database at ${file}: start the app first.`
+  const { database } = config
+  if (!databaseExists(database)) {
+    const detail = `There is no database at ${placeOf(database)}: start the app first.`
     throw new MonoblocError('configuration_invalid', { detail })
   }
   const { endpoint, target } = explainedRequest(flatServed(optionsOf(app).serve), definition, what)
-  const explainer = await openExplainer(file)
+  const explainer = await openExplainer(database)
   try {
     return await explained(definition, explainer, endpoint, target, options.user)
   } finally {

@@ -1,3 +1,11 @@
+export {
+  adviseIndexes,
+  type DatabaseAddress,
+  databaseExists,
+  databaseParts,
+  openExplainer,
+  placeOf,
+} from './database-parts.ts'
 export type * from './migrations/migration.ts'
 export {
   consentsOf,
@@ -9,6 +17,9 @@ export {
   readMigrationFiles,
 } from './migrations/migration-file.ts'
 export { pendingFiles } from './migrations/migration-history.ts'
+export { copyPrefix, isLeftCopy, PostgresCopies } from './postgres/postgres-copies.ts'
+export type { PostgresOptions } from './postgres/postgres-options.ts'
+export { createPostgresStorage } from './postgres/postgres-storage.ts'
 export type { Database } from './sql/database-types.ts'
 export type { Dialect } from './sql/dialect.ts'
 export { duplicateIndexes } from './sql/duplicate-indexes.ts'
@@ -28,12 +39,9 @@ export type {
   SearchQuery,
 } from './sql/query.ts'
 export type * from './sql/query-types.ts'
-export type { PostgresOptions } from './postgres/postgres-options.ts'
-export { createPostgresStorage } from './postgres/postgres-storage.ts'
 export type { ExplainedStatement, SqliteExplainer } from './sqlite/sqlite-explain.ts'
 export type { IndexAdvice, IndexCost } from './sqlite/sqlite-index-advice.ts'
 export { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'
 export type { SqliteOptions } from './sqlite/sqlite-options.ts'
 export { createSqliteStorage } from './sqlite/sqlite-storage.ts'
-export { adviseIndexes, openExplainer } from './sqlite/sqlite-tools.ts'
 export type * from './storage.ts'

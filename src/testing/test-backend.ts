@@ -8,11 +8,16 @@ import { createTestClient, type TestClient } from './test-client.ts'
 import { createTestClock, type TestClock } from './test-clock.ts'
 import { makeFolder, removeFolder } from './test-folder.ts'
 import { keepLog, type TestLogLine } from './test-log.ts'
-import { forkDatabase, templateOf, testEnvironment } from './test-template.ts'
+import { newTestDatabase, type TestDatabase, testEnvironment } from './test-template.ts'
 
 export interface TestOptions {
   /** Fills the database from which those of all tests are copied. Default: the backend's own `seed`. False: empty. */
   seed?: BackendOptions['seed'] | false
+  /**
+   * A PostgreSQL database, as a user who may create others: each test has one of its own beside it, and it is left as it
+   * is. Default: what MONOBLOC_TEST_DATABASE says; without it each test has a SQLite file.
+   */
+  database?: string
   /** Settings as the environment says them: `{ MONOBLOC_BODY_LIMIT: '1kb' }`. The machine's own do not get in. */
   environment?: NodeJS.ProcessEnv
 }
@@ -50,29 +55,36 @@ export interface TestBackend extends TestClient, AsyncDisposable {
  *   const ann = app.as(await app.db.insert(User, { name: 'ann' }))
  *   expect(await ann.post('/notes', { title: 'Bread' })).toMatchObject({ status: 201 })
  *
- * One that is never stopped ends with the process, and so does its database.
+ * One that is never stopped ends with the process, and so does its file; its database on PostgreSQL, and the prepared one,
+ * are dropped by the next process that makes one there.
  *
  * @throws MonoblocError what `start` throws
  */
-export async function testBackend(app: Backend, { seed, environment }: TestOptions = {}): Promise<TestBackend> {
+export async function testBackend(
+  app: Backend,
+  { seed, database = process.env.MONOBLOC_TEST_DATABASE, environment }: TestOptions = {},
+): Promise<TestBackend> {
   const own = optionsOf(app)
   const options: BackendOptions = { ...own, seed: seed === false ? undefined : (seed ?? own.seed) }
   const folder = makeFolder()
   const clock = createTestClock()
   const log: TestLogLine[] = []
+  let data: TestDatabase | undefined
   try {
+    const { definition } = app.inspect({ folder, environment: testEnvironment(folder) })
+    if (definition) data = await newTestDatabase({ app: own, options, folder, server: database })
     const run = await createAppRun(options, {
       folder,
-      environment: { ...testEnvironment(folder), ...environment },
+      environment: { ...testEnvironment(folder, data?.url), ...environment },
       logTo: keepLog(log),
       now: () => clock.now().getTime(),
     })
-    if (run.data) forkDatabase(await templateOf(own, options), folder)
     await run.start()
     run.unref()
-    return await offer({ run, folder, clock, log, scheme: own.auth?.schemes?.[0] ?? 'Bearer' })
+    return await offer({ run, folder, data, clock, log, scheme: own.auth?.schemes?.[0] ?? 'Bearer' })
   } catch (error) {
     removeFolder(folder)
+    await data?.remove()
     throw error
   }
 }
@@ -80,13 +92,15 @@ export async function testBackend(app: Backend, { seed, environment }: TestOptio
 interface Started {
   run: AppRun
   folder: string
+  /** Absent in an app without models. */
+  data: TestDatabase | undefined
   clock: TestClock
   log: TestLogLine[]
   /** The word before a token. */
   scheme: string
 }
 
-async function offer({ run, folder, clock, log, scheme }: Started): Promise<TestBackend> {
+async function offer({ run, folder, data: database, clock, log, scheme }: Started): Promise<TestBackend> {
   const { port, url } = run.address!
   const agent = new Agent({ keepAlive: true })
   const begun = (await run.data?.storage.position()) ?? 0
@@ -97,6 +111,7 @@ async function offer({ run, folder, clock, log, scheme }: Started): Promise<Test
     agent.destroy()
     await run.stop()
     removeFolder(folder)
+    await database?.remove()
   }
   return {
     ...client(() => ({})),

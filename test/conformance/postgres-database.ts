@@ -3,9 +3,8 @@
 //
 // Databases are named after the run that made them. A run drops its own when it ends, and before it begins those of runs
 // that were killed.
-import { createHash } from 'node:crypto'
-import { hostname } from 'node:os'
 import pg from 'pg'
+import { copyPrefix, isLeftCopy } from '../../src/storage/postgres/postgres-copies.ts'
 import { findServer } from './postgres-server.ts'
 
 export interface TestDatabase {
@@ -29,9 +28,6 @@ interface Run {
   prefix: string
 }
 
-const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 6)
-const prefixOf = (pid: number, started: number) => `monobloc_test_${host}_${pid}_${started.toString(36)}`
-
 /** Why there is no server, where the run has found none. */
 export function missingServer(): string | undefined {
   const value = process.env[variable]
@@ -50,9 +46,9 @@ export async function beginRun(): Promise<() => Promise<void>> {
   if (process.env[variable]) return async () => {}
   try {
     const { url, stop } = await findServer()
-    const run: Run = { url, prefix: prefixOf(process.pid, Date.now()) }
+    const run: Run = { url, prefix: copyPrefix(process.pid, Date.now()) }
     process.env[variable] = JSON.stringify(run)
-    await dropWhere(isLeft)
+    await dropWhere((name) => isLeftCopy(name))
     return async () => {
       await dropWhere((name) => name.startsWith(run.prefix))
       await (await admin()).end()
@@ -186,22 +182,3 @@ const drop = (name: string) =>
     () => {},
     () => {},
   )
-
-// Longer than any run: by then it is over, on whatever machine it was.
-const longestRun = 3 * 60 * 60 * 1000
-
-/** Of a run that has ended without dropping it. */
-function isLeft(name: string): boolean {
-  const [, machine, pid, started] = /^monobloc_test_([\da-f]+)_(\d+)_([\da-z]+)(?:_|$)/.exec(name) ?? []
-  if (!started) return false
-  return Date.now() - Number.parseInt(started, 36) > longestRun || (machine === host && !isAlive(Number(pid)))
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}

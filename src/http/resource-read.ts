@@ -154,10 +154,15 @@ function linkTo(at: string, query: Record<string, string | string[]>, next: stri
     if (name === 'after') continue
     const given = query[name]!
     for (const value of typeof given === 'string' ? [given] : given) {
-      parameters += `${encodeURIComponent(name)}=${encodeURIComponent(value)}&`
+      parameters += `${encoded(name)}=${encoded(value)}&`
     }
   }
-  return `<${at}?${parameters}after=${encodeURIComponent(next)}>; rel="next"`
+  return `<${at}?${parameters}after=${encoded(next)}>; rel="next"`
+}
+
+/** As in a query string. Most text is sent as it is, which is seen sooner than `encodeURIComponent` copies it. */
+function encoded(text: string): string {
+  return /^[\w.~-]*$/.test(text) ? text : encodeURIComponent(text)
 }
 
 function unknownParameter(name: string): MonoblocError {

@@ -1,5 +1,5 @@
 import { sql } from '../sql/kysely.ts'
-import type { SqlEngine } from '../sql/sql-engine.ts'
+import { rowSeparator, type SqlEngine } from '../sql/sql-engine.ts'
 import { ownPrefix } from './sqlite-guard.ts'
 
 export const sqliteEngine: SqlEngine = {
@@ -8,7 +8,8 @@ export const sqliteEngine: SqlEngine = {
   array: (items) => sql`json_array(${sql.join(items)})`,
   arrayOfRows: (item) => sql`json_group_array(${item})`,
   embedded: (subquery) => sql`json(${subquery})`,
-  joinedRows: (json) => sql`string_agg(${json}, ',' || char(10))`,
+  // A constant: SQLite would make an expression anew for each row.
+  joinedRows: (json) => sql`string_agg(${json}, ${sql.lit(rowSeparator)})`,
   tooMany: () => sql`abs(-9223372036854775807 - 1)`,
   isTooMany: (message) => message.includes('integer overflow'),
   hex: (column) => sql`hex(${column})`,

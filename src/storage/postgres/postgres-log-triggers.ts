@@ -88,7 +88,7 @@ BEGIN
 IF TG_OP = 'INSERT' THEN ${inserted}
 ELSIF TG_OP = 'UPDATE' THEN ${updated}
 ELSIF TG_OP = 'DELETE' THEN ${deleted}
-ELSE ${tableEntryInsert(shapeId(tableShape(table.name)), 'empty')}
+ELSE ${tableEntryInsert(shapeId(tableShape(table.name)), 'empty')};
 END IF;
 RETURN NULL;
 END`

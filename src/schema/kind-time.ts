@@ -1,4 +1,5 @@
 import { expectedValue, filterValue } from './filter-value.ts'
+import { instantText } from './instant.ts'
 import type { ColumnType, Kind } from './kind.ts'
 
 function timeKind(type: ColumnType & { type: 'date' | 'timestamp' }, format: string): Kind {
@@ -15,5 +16,5 @@ export const date: Kind = timeKind({ type: 'date' }, 'date')
 
 export const timestamp: Kind = {
   ...timeKind({ type: 'timestamp' }, 'date-time'),
-  toJson: (value: Date) => value.toISOString(),
+  toJson: instantText,
 }

@@ -1,6 +1,6 @@
 import type { Expression } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
-import { type ColumnType, decimalText, decimalUnits } from '../../schema/index.ts'
+import { type ColumnType, decimalText, decimalUnits, instantOf, instantText } from '../../schema/index.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { kysely, sql } from '../sql/kysely.ts'
 import type { SqlValue } from '../storage.ts'
@@ -71,7 +71,7 @@ function encodeValue(type: ColumnType, value: unknown): SqlValue {
     case 'boolean':
       return value ? 1 : 0
     case 'timestamp':
-      return (value instanceof Date ? value : new Date(value as string)).toISOString()
+      return instantText(value instanceof Date ? value : new Date(value as string))
     case 'json':
       return JSON.stringify(value)
     default:
@@ -102,7 +102,7 @@ function decodeValue(type: ColumnType, value: SqlValue): unknown {
     case 'boolean':
       return value === 1
     case 'timestamp':
-      return new Date(value as string)
+      return instantOf(value as string)
     case 'json':
       return JSON.parse(value as string)
     default:

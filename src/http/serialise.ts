@@ -10,8 +10,9 @@ export type Serialise = (value: unknown) => string
  * an object without `additionalProperties` has no others. Types, `required`, `enum` and `const` are checked on the way;
  * bounds, patterns and formats are not, they were when the data came in. Instants, bigints and bytes become text.
  *
- * It writes source code, because a function that knows its keys is several times faster than one that walks a schema
- * and, unlike JSON.stringify, writes one pass. What it writes from a schema are keys only, as JSON text.
+ * It writes source code, because a function that knows its keys is several times faster than one that walks a schema.
+ * What it writes from a schema are keys only, as JSON text. The functions copy what leaves, and JSON.stringify writes the
+ * copy: it writes plain objects without dates twice as fast as any JavaScript joins their texts.
  *
  * The function throws MonoblocError `response_invalid` for a value that does not fit.
  */
@@ -19,7 +20,19 @@ export function compileSerialiser(schema: JsonSchema): Serialise {
   const compiler = new Compiler(schema)
   const root = compiler.functionFor(schema, '')
   const source = `${[...compiler.functions.values()].join('\n')}\nreturn ${root}`
-  return new Function('v', 'constants', 'JsonText', source)(values, compiler.constants, JsonText) as Serialise
+  const compiled = new Function('v', 'constants', 'JsonText', source)
+  const using = (own: typeof values) => compiled(own, compiler.constants, JsonText) as (value: unknown) => unknown
+  const copy = using(values)
+  return (value) => {
+    const leaving = copy(value)
+    try {
+      return JSON.stringify(leaving)
+    } catch (cause) {
+      // What may be anything is not looked into on the way: this says where it was.
+      using({ ...values, any: values.checkedAny })(value)
+      throw values.mismatch('', 'JSON', value, cause)
+    }
+  }
 }
 
 class Compiler {
@@ -33,7 +46,7 @@ class Compiler {
     this.#root = root
   }
 
-  /** The name of the function that writes values of a schema. Known before its body is, so that schemas may recur. */
+  /** The name of the function that copies values of a schema. Known before its body is, so that schemas may recur. */
   functionFor(schema: JsonSchema, where: string): string {
     const known = this.#named.get(schema)
     if (known) return known
@@ -51,7 +64,7 @@ class Compiler {
     return `return ${this.#expression(schema, 'x', where)}`
   }
 
-  /** An expression that gives the JSON text of the value that the expression `x` gives. */
+  /** An expression that gives what leaves of the value that the expression `x` gives. */
   #expression(schema: JsonSchema, x: string, where: string): string {
     const at = JSON.stringify(where)
     if (typeof schema.$ref === 'string') return `${this.functionFor(this.#resolve(schema.$ref), where)}(${x})`
@@ -90,30 +103,21 @@ class Compiler {
   #object(schema: JsonSchema, where: string): string {
     const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
     const required = new Set(schema.required as string[] | undefined)
-    // Until a property that is always there has been written, whether a comma is due is known at run time only.
-    let comma = '""'
-    let code = 'let t = "{", p, c = ""'
-    for (const [key, property] of properties) {
+    const members = properties.map(([key, property]) => {
       const name = JSON.stringify(key)
-      const written = `${JSON.stringify(`${name}:`)} + ${this.#expression(property, 'p', `${where}/${key}`)}`
-      code += `\np = x[${name}]`
-      if (required.has(key)) {
-        code += `\nt += ${comma} + ${written}`
-        comma = '","'
-      } else {
-        code += `\nif (p !== undefined) { t += ${comma} + ${written}; c = "," }`
-        if (comma === '""') comma = 'c'
-      }
-    }
+      const leaving = this.#expression(property, 'p', `${where}/${key}`)
+      // Between brackets no name means anything but itself. What is undefined JSON.stringify leaves out.
+      return `[${name}]: (p = x[${name}], ${required.has(key) ? leaving : `p === undefined ? p : ${leaving}`})`
+    })
+    let code = `let p; const t = {${members.join(',\n')}}`
     const others = schema.additionalProperties ?? (properties.length ? false : {})
     if (others !== false) {
       const keys = this.#constant(new Set(properties.map(([key]) => key)))
-      const separator = comma === '""' ? 'c' : comma
       const one = this.#expression(others === true ? {} : (others as JsonSchema), 'p', `${where}/*`)
-      code += `\nfor (const k of Object.keys(x)) { p = x[k]; if (p === undefined || ${keys}.has(k)) continue; t += ${separator} + JSON.stringify(k) + ":" + ${one}; c = "," }`
+      code += `\nfor (const k of Object.keys(x)) { p = x[k]; if (p !== undefined && !${keys}.has(k)) v.put(t, k, ${one}) }`
     }
     const check = `if (typeof x !== "object" || x === null || Array.isArray(x) || x instanceof JsonText) return v.given(x, ${JSON.stringify(where)}, "an object")`
-    return `${check}\n${code}\nreturn t + "}"`
+    return `${check}\n${code}\nreturn t`
   }
 
   #array(schema: JsonSchema, where: string): string {
@@ -126,9 +130,9 @@ class Compiler {
     const count = first.length
     let code = `if (!Array.isArray(x)) return v.given(x, ${at}, "a list")`
     if (count) code += `\nif (x.length < ${count}) return v.given(undefined, ${at}, "a list of ${count}")`
-    code += `\nlet t = "["${first.map((item, index) => ` + ${index ? '","' : '""'} + ${item}`).join('')}`
-    if (rest) code += `\nfor (let i = ${count}; i < x.length; i++) t += (i ? "," : "") + ${rest}`
-    return `${code}\nreturn t + "]"`
+    code += `\nconst t = [${first.join()}]`
+    if (rest) code += `\nfor (let i = ${count}; i < x.length; i++) t.push(${rest})`
+    return `${code}\nreturn t`
   }
 
   #union(branches: JsonSchema[], x: string, where: string): string {
@@ -138,7 +142,7 @@ class Compiler {
       others.length === 1
         ? this.#expression(others[0]!, x, where)
         : `v.union(${x}, [${others.map((branch) => this.functionFor(branch, where)).join()}], ${JSON.stringify(where)})`
-    return orNull ? `(${x} === null ? "null" : ${one})` : one
+    return orNull ? `(${x} === null ? null : ${one})` : one
   }
 
   /** The objects of `allOf` as one. Made once for each, since it may lead back to itself. */

@@ -11,7 +11,7 @@ const { model, Schema, t } = await import('./src/schema/index.ts')
 const Tag = model('tag', { id: t.id() })
 const queries = new Queries(sqliteDialect, new Schema([Tag]))
 const before = loads
-queries.find({ all: () => [] }, Tag)
+queries.find({ rows: () => [] }, Tag)
 console.log(before, loads)
 `
 

@@ -14,6 +14,7 @@ import {
   parentColumn,
   type ReadLevel,
 } from './read-level.ts'
+import { codeOrder } from './row-order.ts'
 import type { SqlEngine } from './sql-engine.ts'
 import { Slot } from './template.ts'
 
@@ -55,17 +56,15 @@ export class SqlWriter {
   }
 
   /** A document of a level's row: an object, or the cells of its stored columns and includes in an array. */
-  document(level: ReadLevel, table: string): Sql {
+  document(level: ReadLevel, table: string, more: readonly StoredColumn[] = []): Sql {
     const { engine, dialect } = this
     if (this.form === 'rows') {
-      const cells = level.stored.map(({ name, type }) => {
+      const cell = ({ name, type }: StoredColumn) => {
         const column = ref(table, name)
         return type.type === 'bytes' ? engine.hex(column) : dialect.selected(type, column)
-      })
-      return engine.array([
-        ...cells,
-        ...level.includes.map((include) => this.include(include, level.plan, table, true)),
-      ])
+      }
+      const includes = level.includes.map((include) => this.include(include, level.plan, table, true))
+      return engine.array([...level.stored.map(cell), ...includes, ...more.map(cell)])
     }
     return engine.object(
       level.outputs.map((output) => {
@@ -103,14 +102,15 @@ export class SqlWriter {
     const { level, sorting, limitAt, capped, relation, where } = include
     const { engine } = this
     const chosen = this.alias()
-    const list = engine.arrayOfRows(this.document(level, chosen))
+    const order = this.form === 'rows' ? codeOrder(include) : undefined
+    const list = engine.arrayOfRows(this.document(level, chosen, order?.extra))
     const result = capped
       ? sql`case when count(*) > ${sql.lit(mostIncluded)} then ${engine.tooMany()} else ${list} end`
       : list
-    const columns = sql.join(neededColumns(level).map(({ name }) => ref(table, name)))
-    const order = orderSql(engine, sorting, table)
+    const columns = sql.join(neededColumns(level, order?.extra).map(({ name }) => ref(table, name)))
+    const sorted = order ? sql`` : orderSql(engine, sorting, table)
     const from = this.#related(relation, table, key, where)
-    return sql`(select ${result} from (select ${columns} from ${from} ${order} limit ${engine.limit(sql`${new Slot(limitAt)}`)}) as ${sql.ref(chosen)})`
+    return sql`(select ${result} from (select ${columns} from ${from} ${sorted} limit ${engine.limit(sql`${new Slot(limitAt)}`)}) as ${sql.ref(chosen)})`
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { SqlValue } from '../storage.ts'
 import type { AnyRow } from './query.ts'
-import type { Include, ReadLevel } from './read-level.ts'
+import type { Include, IncludeMany, ReadLevel } from './read-level.ts'
+import { codeOrder, sorterOf } from './row-order.ts'
 
 type Decode = (cell: never) => unknown
 
@@ -122,10 +123,23 @@ function includeCell(include: Include, nested: boolean): { decode: Decode | unde
   if (include.kind === 'one') {
     return { decode: (cell: string) => codec.row(read(cell) as Cells), toJson: (row: AnyRow) => codec.jsonOf(row) }
   }
+  const sorted = sortedBy(include)
   return {
-    decode: (cell: string) => codec.rows(read(cell) as Cells[]),
+    decode: (cell: string) => codec.rows(sorted(read(cell) as Cells[])),
     toJson: (rows: AnyRow[]) => rows.map((row) => codec.jsonOf(row)),
   }
+}
+
+/** Puts the rows of an included list in their order, where the database did not. */
+function sortedBy(include: IncludeMany): (rows: Cells[]) => Cells[] {
+  const order = codeOrder(include)
+  if (!order) return (rows) => rows
+  const { stored, includes } = include.level
+  const shown = stored.length + includes.length
+  const places = order.terms.map(({ column }) =>
+    stored.includes(column) ? stored.indexOf(column) : shown + order.extra.indexOf(column),
+  )
+  return sorterOf(order, places)
 }
 
 function fromHex(text: string): Uint8Array {

@@ -6,10 +6,10 @@ import { type AnyModel, type Field, fieldValidator, shownFilter, valueField } fr
 import {
   type AnyRow,
   databaseExists,
+  type Explainer,
   openExplainer,
   placeOf,
   Queries,
-  type SqliteExplainer,
   type Storage,
 } from '../storage/index.ts'
 import { optionsOf } from './backend.ts'
@@ -34,13 +34,13 @@ export async function runExplain(app: Backend, what: string, options: ExplainOpt
   try {
     return await explained(definition, explainer, endpoint, target, options.user)
   } finally {
-    explainer.close()
+    await explainer.close()
   }
 }
 
 async function explained(
   definition: Definition,
-  explainer: SqliteExplainer,
+  explainer: Explainer,
   endpoint: Endpoint,
   target: string,
   key: string | undefined,
@@ -62,7 +62,8 @@ async function explained(
   const { statements } = explainer
   const named = new Set(statements.flatMap(({ tables }) => tables))
   const models = [...schema.models.values()].filter(({ name }) => named.has(name))
-  const runs = statements.every(({ inProcess }) => inProcess) ? 'in process' : 'in a reader process'
+  const inProcess = statements.every((statement) => statement.inProcess) ? 'in process' : 'in a reader process'
+  const runs = explainer.dialect.name === 'postgres' ? 'on the server' : inProcess
   return { ...base, policy: rulesOf(guard, models, ['read']), answer, runs, statements }
 }
 
@@ -78,7 +79,7 @@ async function userWith(
   model: AnyModel | undefined,
   key: string,
   queries: Queries,
-  { session }: SqliteExplainer,
+  { session }: Explainer,
 ): Promise<AnyRow> {
   if (!model) throw new MonoblocError('configuration_invalid', { detail: 'This app has no users.' })
   const field = model.fields.get(model.key[0]!) as Field
@@ -96,7 +97,7 @@ const deadline = 60_000
 
 function hostOf(
   { schema, policies, hooks }: Definition,
-  { session }: SqliteExplainer,
+  { session }: Explainer,
   queries: Queries,
   user: AnyRow | null,
 ): HttpHost<AnyRow> {

@@ -16,8 +16,11 @@ export interface Explanation {
   policy: { model: string; action: Action; rule: unknown }[]
   /** What was answered; null where it was not asked, because it could write. */
   answer: { status: number; bytes: number; problem: string | null } | null
-  /** Where the app runs it: a reader process once one statement may take long. Null where it was not asked. */
-  runs: 'in process' | 'in a reader process' | null
+  /**
+   * Where the app runs it: PostgreSQL on its server; SQLite in process, or in a reader process once one statement may take
+   * long. Null where it was not asked.
+   */
+  runs: 'in process' | 'in a reader process' | 'on the server' | null
   statements: ExplainedStatement[]
 }
 

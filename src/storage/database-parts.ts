@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { MonoblocError } from '../errors.ts'
 import { cleanUrl } from '../observe/index.ts'
 import type { Schema } from '../schema/index.ts'
+import type { Explainer } from './explain.ts'
 import type { Migrator } from './migrations/migration.ts'
 import type { PostgresOptions } from './postgres/postgres-options.ts'
 import { createPostgresStorage } from './postgres/postgres-storage.ts'
-import type { SqliteExplainer } from './sqlite/sqlite-explain.ts'
 import type { IndexAdvice } from './sqlite/sqlite-index-advice.ts'
 import { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'
 import type { SqliteOptions } from './sqlite/sqlite-options.ts'
@@ -64,9 +64,12 @@ export async function adviseIndexes(address: DatabaseAddress, schema: Schema): P
   return (await import('./sqlite/sqlite-index-advice.ts')).indexAdvice(address.file, schema)
 }
 
-/** Opens a database for reads that are explained. @throws MonoblocError `configuration_invalid` */
-export async function openExplainer(address: DatabaseAddress): Promise<SqliteExplainer> {
-  if (address.engine === 'postgres') throw onlySqlite('explain')
+/** Opens a database for reads that are explained. */
+export async function openExplainer(address: DatabaseAddress): Promise<Explainer> {
+  if (address.engine === 'postgres') {
+    const { PostgresExplainer } = await import('./postgres/postgres-explain.ts')
+    return new PostgresExplainer(address).open()
+  }
   const { SqliteExplainer } = await import('./sqlite/sqlite-explain.ts')
   return new SqliteExplainer(address.file)
 }

@@ -6,6 +6,7 @@ export {
   openExplainer,
   placeOf,
 } from './database-parts.ts'
+export type { ExplainedStatement, Explainer } from './explain.ts'
 export type * from './migrations/migration.ts'
 export {
   consentsOf,
@@ -39,7 +40,6 @@ export type {
   SearchQuery,
 } from './sql/query.ts'
 export type * from './sql/query-types.ts'
-export type { ExplainedStatement, SqliteExplainer } from './sqlite/sqlite-explain.ts'
 export type { IndexAdvice, IndexCost } from './sqlite/sqlite-index-advice.ts'
 export { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'
 export type { SqliteOptions } from './sqlite/sqlite-options.ts'

@@ -1,39 +1,20 @@
 import { MonoblocError } from '../../errors.ts'
 import { foldCase } from '../../schema/index.ts'
+import { declaredIndex, type ExplainedStatement, type Explainer } from '../explain.ts'
 import type { MaybePromise, Session, Statement } from '../storage.ts'
 import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { openConnection } from './sqlite-open.ts'
 import { judgePlan, type PlanFinding } from './sqlite-plan.ts'
-import { declaredIndex, helpfulIndex } from './sqlite-reach.ts'
+import { helpfulIndex } from './sqlite-reach.ts'
 import { TableFacts } from './sqlite-table-facts.ts'
 import { maxRows } from './sqlite-write-session.ts'
-
-/** A statement that ran, and what the database did for it. */
-export interface ExplainedStatement {
-  sql: string
-  /** What the database says that it does, in its words; steps within others are indented. */
-  plan: string[]
-  /** Indexes that it uses. */
-  indexes: string[]
-  /** Tables that it reads from end to end to find or sort rows, with what to write in the model where that would help. */
-  scans: { table: string; suggestion: string | null }[]
-  /** Tables that it names. */
-  tables: string[]
-  /** Rows that it may have to look at, by its plan and the data; null beyond 5,000,000. */
-  examined: number | null
-  /** Rows that came out; a page that was made into JSON by the database is one. */
-  returned: number
-  milliseconds: number
-  /** It may run in the process of the app: what may take longer, and SQL that was written by hand, may not. */
-  inProcess: boolean
-}
 
 /** Rows that are counted for it. */
 const mostRows = 5_000_000
 
 /** Runs reads over one snapshot of a database's file, and explains each statement. Nothing is ever written. */
-export class SqliteExplainer {
+export class SqliteExplainer implements Explainer {
   readonly dialect = sqliteDialect
   statements: ExplainedStatement[] = []
   readonly #connection: SqliteConnection

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { deletionOf, foldCase, type Schema } from '../../schema/index.ts'
+import { declaredIndex } from '../explain.ts'
 import { duplicateIndexes } from '../sql/duplicate-indexes.ts'
 import {
   type ActualIndex,
@@ -12,7 +13,7 @@ import {
 } from './sqlite-index-facts.ts'
 import { addFold } from './sqlite-open.ts'
 import { judgePlan, type PlanFinding, smallTable } from './sqlite-plan.ts'
-import { declaredIndex, helpfulIndex } from './sqlite-reach.ts'
+import { helpfulIndex } from './sqlite-reach.ts'
 import { shadowOf, withIndex, withoutIndex } from './sqlite-shadow-plan.ts'
 import { TableFacts } from './sqlite-table-facts.ts'
 

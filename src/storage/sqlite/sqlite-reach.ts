@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { declaredIndex } from '../explain.ts'
 import type { Statement } from '../storage.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { judgePlan } from './sqlite-plan.ts'
@@ -59,11 +60,6 @@ export class StatementReach {
     }
     return bounded
   }
-}
-
-/** As a model declares it. */
-export function declaredIndex(table: string, fields: readonly string[]): string {
-  return `model('${table}', …, { indexes: [[${fields.map((name) => `'${name}'`).join(', ')}]] })`
 }
 
 /**

@@ -40,6 +40,7 @@ Measures Monobloc beside node:http answering a constant (raw), and Express and F
   --check            ends with 1 when a target is missed
   --write-docs       writes docs/benchmarks.md
   --field            instead: beside frameworks and ORMs; has options of its own (--field --help)
+  --postgres         instead: on PostgreSQL, beside Fastify with pg; has options of its own (--postgres --help)
   --help
 `
 

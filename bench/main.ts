@@ -1,11 +1,10 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { type BenchOptions, help, readOptions } from './bench-options.ts'
 import { pinning } from './child.ts'
 import { measureColdStarts } from './cold-start.ts'
 import { measureDisturbed } from './disturbed.ts'
 import { docsPage } from './docs-page.ts'
-import { fieldSection } from './field/field-page.ts'
+import { writeFirstSection } from './docs-sections.ts'
 import { hasProcessUsage } from './process-usage.ts'
 import { describeResults } from './result-tables.ts'
 import { jsonOf, resultsOf } from './results.ts'
@@ -18,6 +17,7 @@ const say = (line: string) => console.error(line)
 const args = process.argv.slice(2)
 // What this takes, the peers and their packages, is looked at only when it is asked for.
 if (args.includes('--field')) process.exit(await (await import('./field/main.ts')).benchField(args, say))
+if (args.includes('--postgres')) process.exit(await (await import('./postgres/main.ts')).benchPostgres(args, say))
 process.exit(await run(readOrExit(args)))
 
 function readOrExit(args: string[]): BenchOptions {
@@ -45,14 +45,8 @@ async function run(options: BenchOptions): Promise<number> {
   const targets = targetsOf(results)
   console.log(`${describeResults(results)}\n\n${describeTargets(targets)}`)
   if (options.json) writeFileSync(options.json, jsonOf(results))
-  if (options.writeDocs) writeDocs(docsPage(results, options))
+  if (options.writeDocs) writeFirstSection(docsPage(results, options))
   return options.check && targets.some(isMissed) ? 1 : 0
-}
-
-/** What was measured against the field stands at the end of the page, and stays. */
-function writeDocs(page: string): void {
-  const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url))
-  writeFileSync(file, page + fieldSection(readFileSync(file, 'utf8')))
 }
 
 function warnOfWhatIsMissing(folder: string): void {

@@ -8,6 +8,8 @@ export interface LoadOrder {
   /** The server's process, whose use of the processor is read at the very begin and end of the timed part. */
   pid: number
   connections: number
+  /** Leaves its core to others while it has nothing to do: where a database server needs it. Default: false. */
+  maySleep?: boolean
   /** Seconds of load before anything is counted. */
   leadIn: number
   seconds: number

@@ -42,7 +42,7 @@ export async function runLoad(order: LoadOrder): Promise<LoadResult> {
     return requests[next++]!
   }
 
-  const sleepless = keepAwake()
+  const sleepless = order.maySleep ? undefined : keepAwake()
   const connections = Array.from({ length: order.connections }, () => new LoadConnection(order.port, answered, fail))
   try {
     for (const connection of connections) connection.send(request())
@@ -56,7 +56,7 @@ export async function runLoad(order: LoadOrder): Promise<LoadResult> {
     await ended
     return { ...summary(latencies, counted), ...used(before, after), statuses, length }
   } finally {
-    sleepless.end()
+    sleepless?.end()
     for (const connection of connections) connection.close()
   }
 }

@@ -2,7 +2,8 @@ import path from 'node:path'
 import { sayReady } from './listening.ts'
 import { app } from './monobloc-app.ts'
 
-const data = process.env.BENCH_DATA ?? path.dirname(process.argv[2]!)
+// Beside a database server it keeps nothing but uploads, of which there are none.
+const data = process.env.BENCH_DATA ?? path.dirname(process.argv[2] ?? 'build/none')
 
 const listening = await app.start({
   port: 0,
@@ -12,6 +13,7 @@ const listening = await app.start({
     MONOBLOC_LOG: 'silent',
     MONOBLOC_DATA: data,
     MONOBLOC_SECRET: secret(),
+    ...(process.env.BENCH_DATABASE && { DATABASE_URL: process.env.BENCH_DATABASE }),
   },
 })
 process.on('SIGTERM', async () => {

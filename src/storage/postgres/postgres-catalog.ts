@@ -44,45 +44,49 @@ const columnsSql = `
 select c.relname as "table", a.attname as name, format_type(a.atttypid, a.atttypmod) as type, not a.attnotnull as nullable,
   pg_get_expr(d.adbin, d.adrelid) as given, a.attidentity <> '' as counted,
   (select collname from pg_collation where oid = a.attcollation) as collation
-from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    and a.attgenerated = '' and a.attname not like 'monobloc\\_search%'
   left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and c.relkind in ('r', 'p')
   and not exists (select from pg_depend e where e.objid = c.oid and e.deptype = 'e')
 order by c.oid, a.attnum`
 
 const constraintsSql = `
 select c.relname as "table", k.conname as name, k.contype as type, k.convalidated as proven,
-  array(select a.attname::text from unnest(k.conkey) with ordinality u(n, at)
-    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.n order by u.at) as columns,
+  to_json(array(select a.attname from unnest(k.conkey) with ordinality u(n, at)
+    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.n order by u.at)) as columns,
   f.relname as parent, k.confdeltype as rule,
-  array(select a.attname::text from unnest(k.confkey) with ordinality u(n, at)
-    join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.n order by u.at) as referred,
+  to_json(array(select a.attname from unnest(k.confkey) with ordinality u(n, at)
+    join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.n order by u.at)) as referred,
   pg_get_expr(k.conbin, k.conrelid) as expression
 from pg_constraint k join pg_class c on c.oid = k.conrelid left join pg_class f on f.oid = k.confrelid
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and k.contype in ('p', 'f', 'c')
+where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and c.relkind in ('r', 'p') and k.contype in ('p', 'f', 'c')
 order by k.oid`
 
 const indexesSql = `
 select c.relname as "table", i.relname as name, x.indisunique as is_unique, x.indisvalid as valid,
   pg_get_indexdef(i.oid, 0, true) as sql
 from pg_index x join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
-where c.relnamespace = current_schema()::regnamespace and not x.indisprimary
+where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and not x.indisprimary
   and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x') and k.conrelid = c.oid)
 order by i.oid`
 
 const triggersSql = `
 select c.relname as "table", t.tgname as name, pg_get_triggerdef(t.oid, true) as sql
 from pg_trigger t join pg_class c on c.oid = t.tgrelid
-where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal order by t.oid`
+where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and not t.tgisinternal order by t.oid`
 
-/** Reads every table of the first schema of the search path that is not Monobloc's own, in the order of their making. */
+/**
+ * Reads tables of the first schema of the search path, in the order of their making. Without a choice: every one that is
+ * not Monobloc's own.
+ */
 export async function readTables(ask: Ask, only?: ReadonlySet<string>): Promise<Map<string, ActualTable>> {
   const groups = async (sql: string) => Map.groupBy(await ask<Row>(sql), (row) => row.table as string)
   const columns = await groups(columnsSql)
   const constraints = await groups(constraintsSql)
   const indexes = await groups(indexesSql)
   const triggers = await groups(triggersSql)
-  const names = [...columns.keys()].filter((name) => !name.startsWith(ownPrefix) && (!only || only.has(name)))
+  const names = [...columns.keys()].filter((name) => (only ? only.has(name) : !name.startsWith(ownPrefix)))
   return new Map(
     names.map((name) => [
       name,

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, write
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { runToEnd } from './child-process.ts'
+import { missingDatabase } from './page-databases.ts'
 import { PagePlanner } from './page-plan.ts'
 import { runPage, writePage } from './page-run.ts'
 
@@ -62,7 +63,9 @@ test('every TypeScript block compiles', { timeout: 120_000 }, async () => {
 })
 
 describe.concurrent('the blocks run and answer as the page says', { timeout: 120_000 }, () => {
-  test.each(pages)('%s', async (page) => {
+  test.for(pages)('%s', async (page, { skip }) => {
+    const missing = missingDatabase(readFileSync(path.join(repository, page), 'utf8'))
+    if (missing) skip(missing)
     const plan = plans.get(page)!
     if (plan instanceof Error) throw plan
     if (plan.steps.length > 0) await runPage(plan, { root: folderOf(page), command, bin })

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { runToEnd, Served } from './child-process.ts'
 import { assertExpected } from './expected-output.ts'
 import { exchange } from './http-block.ts'
+import { PageDatabases } from './page-databases.ts'
 import type { PagePlan, Step } from './page-plan.ts'
 import { Shell } from './shell.ts'
 import type { ShellCommand } from './shell-block.ts'
@@ -49,6 +50,7 @@ class PageRun {
   private readonly plan: PagePlan
   private readonly options: PageOptions
   private readonly shell: Shell
+  private readonly databases = new PageDatabases()
   private shown: (Step & { do: 'serve' }) | undefined
   private served: Served | undefined
 
@@ -78,25 +80,24 @@ class PageRun {
   async [Symbol.asyncDispose](): Promise<void> {
     this.shell.stop()
     await this.served?.stop()
+    await this.databases[Symbol.asyncDispose]()
   }
 
   private async runProgram({ folder, file, output }: Step & { do: 'run' }): Promise<void> {
     const text = this.plan.folders[folder]!.get(file)!
-    if (text.includes('localhost:3000')) write(path.join(this.folder(folder), file), await this.atServed(text))
+    const real = await this.real(text)
+    if (real !== text) write(path.join(this.folder(folder), file), real)
     const result = await runToEnd(process.execPath, ['--conditions=source', file], this.at(folder))
     if (result.code !== 0) throw new Error(`${file} ended with ${result.code}\n${result.stdout}${result.stderr}`)
-    if (output) assertExpected(output, this.asShown(result.stdout), `${file} printed something else`)
+    if (output) assertExpected(output, await this.asShown(result.stdout), `${file} printed something else`)
   }
 
   private async runCommand({ text, output, exitCode }: ShellCommand, folder: number): Promise<void> {
-    if (this.isStart(text)) return void (await this.startAs(text, folder))
-    const result = await this.shell.run(
-      text.includes('localhost:3000') ? await this.atServed(text) : text,
-      this.folder(folder),
-    )
+    if (this.isStart(text)) return void (await this.startAs(await this.databases.real(text), folder))
+    const result = await this.shell.run(await this.real(text), this.folder(folder))
     if (result.code !== exitCode)
       throw new Error(`${text}\nended with ${result.code}\n${result.stdout}${result.stderr}`)
-    if (output !== undefined) assertExpected(output, this.asShown(result.stdout), text)
+    if (output !== undefined) assertExpected(output, await this.asShown(result.stdout), text)
   }
 
   /** `monobloc dev app.ts` and `node server.ts` do not end: they are the server that later blocks talk to. */
@@ -134,15 +135,18 @@ class PageRun {
     return this.served.origin
   }
 
-  /** Pages say localhost:3000; the server has a free port. */
-  private async atServed(text: string): Promise<string> {
-    return text
+  /** Pages say localhost:3000, and the server has a free port; databases have other names, too. */
+  private async real(text: string): Promise<string> {
+    const withDatabases = await this.databases.real(text)
+    if (!text.includes('localhost:3000')) return withDatabases
+    return withDatabases
       .replaceAll('http://localhost:3000', await this.origin())
       .replaceAll('localhost:3000', new URL(await this.origin()).host)
   }
 
-  private asShown(text: string): string {
-    return this.served ? text.replaceAll(new URL(this.served.origin).host, 'localhost:3000') : text
+  private async asShown(text: string): Promise<string> {
+    const shown = await this.databases.shown(text)
+    return this.served ? shown.replaceAll(new URL(this.served.origin).host, 'localhost:3000') : shown
   }
 
   private assertNothingShown(): void {

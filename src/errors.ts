@@ -332,6 +332,11 @@ export const errorTable = {
     remedy:
       'Put SQL for SQLite into `migrations` and SQL for PostgreSQL into `migrations/postgresql`; with DATABASE_URL naming the database, `monobloc migrate plan --name what-it-does` writes the file for its engine.',
   },
+  backup_elsewhere: {
+    status: 500,
+    message: 'This database is backed up by its own tools.',
+    remedy: 'Use pg_dump, or the backups of whoever runs the server.',
+  },
   dependency_missing: {
     status: 500,
     message: 'An optional part is not installed.',
@@ -351,6 +356,17 @@ export const errorTable = {
     status: 503,
     message: 'The database is busy.',
     remedy: 'Try again after Retry-After seconds.',
+  },
+  database_unavailable: {
+    status: 503,
+    message: 'The database cannot be reached.',
+    remedy: 'Try again after Retry-After seconds. When it stays so: see the log for why, and whether the server runs.',
+  },
+  commit_unknown: {
+    status: 503,
+    message: 'Whether this was saved is not known.',
+    remedy:
+      'The database was lost while it committed. Read the current state, or repeat the request with its Idempotency-Key.',
   },
   database_full: {
     status: 503,

@@ -27,6 +27,7 @@ const byCode: Record<string, number> = {
   port_taken: exitCodes.unavailable,
   database_busy: exitCodes.unavailable,
   database_full: exitCodes.unavailable,
+  database_unavailable: exitCodes.unavailable,
 }
 
 /** The exit code of a process that could not start. By the error's code: the app may have loaded another copy of this package. */

@@ -1,6 +1,6 @@
 import type { Statement } from '../storage.ts'
 import type { Field, Submitted, Wire } from './postgres-driver.ts'
-import { isServerError } from './postgres-lost.ts'
+import { ConnectionLost, isServerError } from './postgres-lost.ts'
 import type { CellParser, WireValue } from './postgres-values.ts'
 
 /** What one statement answered. */
@@ -12,6 +12,8 @@ export interface Answer {
   rows: (string | null)[][]
   /** Rows that the statement changed, or that it returned. */
   changes: number
+  /** What the server says it did: `COMMIT`, or `ROLLBACK` where it could not. */
+  tag: string
 }
 
 /** One statement on its way. Exactly one of `done` and `failed` is called, once. */
@@ -74,7 +76,6 @@ export class Batch implements Submitted {
   #at = 0
   #fields: Field[] = []
   #rows: (string | null)[][] = []
-  #counts: number[] = []
   #answers: Answer[] = []
   #over = false
 
@@ -135,12 +136,13 @@ export class Batch implements Submitted {
       parsers: prepared.parsers,
       rows: this.#rows,
       changes: changesOf(text),
+      tag: text,
     })
     this.#next()
   }
 
   handleEmptyQuery(): void {
-    this.#answers.push({ fields: [], parsers: undefined, rows: [], changes: 0 })
+    this.#answers.push({ fields: [], parsers: undefined, rows: [], changes: 0, tag: '' })
     this.#next()
   }
 
@@ -153,7 +155,8 @@ export class Batch implements Submitted {
   handleCopyData(): void {}
 
   handleError(error: unknown): void {
-    this.#finish(this.#at, this.#over && isServerError(error) ? new TooManyRows(error) : error)
+    if (!isServerError(error)) this.#finish(this.#at, new ConnectionLost(error, true))
+    else this.#finish(this.#at, this.#over ? new TooManyRows(error) : error)
   }
 
   handleReadyForQuery(): void {
@@ -169,10 +172,13 @@ export class Batch implements Submitted {
 
   #finish(failedAt: number, error: unknown): void {
     this.#owner.ended(this.#items, failedAt, error)
-    this.#answers.forEach((answer, at) => this.#items[at]!.operation.done(answer))
+    for (const [at, answer] of this.#answers.entries()) this.#items[at]!.operation.done(answer)
     if (failedAt < 0) return
-    const skipped = new Skipped(error)
-    this.#items.slice(failedAt).forEach(({ operation }, at) => operation.failed(at === 0 ? error : skipped))
+    // What came behind the statement that failed was not begun; when the connection was lost, nobody knows.
+    const skipped = error instanceof ConnectionLost ? error : new Skipped(error)
+    for (let at = failedAt; at < this.#items.length; at++) {
+      this.#items[at]!.operation.failed(at === failedAt ? error : skipped)
+    }
   }
 }
 

@@ -21,9 +21,18 @@ export const appendUnit: Statement = {
   reach: 'bounded',
 }
 
-/** @param now milliseconds since the epoch */
-export function unitRow(now: number, { actor, cause, trace }: WriteOptions): string {
-  return JSON.stringify([Math.floor(now), storable(actor), storable(cause), storable(trace)])
+/**
+ * @param now milliseconds since the epoch
+ * @param unit what tells this unit from every other, for who has to find out whether it was committed
+ */
+export function unitRow(now: number, { actor, cause, trace }: WriteOptions, unit: string): string {
+  return JSON.stringify([Math.floor(now), storable(actor), storable(cause), storable(trace), unit])
+}
+
+/** The units of a transaction, by number, as far as they are in the log. Bind the number. */
+export const unitsOf: Statement = {
+  sql: `select row::json ->> 4 from monobloc_log where xid = $1::xid8 and operation = ${unitOperation}`,
+  reach: 'bounded',
 }
 
 /** Half a surrogate pair, or U+0000, would stop the stamper at this row for good: PostgreSQL's JSON can't give it as text. */

@@ -1,7 +1,8 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { Statement } from '../storage.ts'
 import { Batch, type BatchItem, type BatchOwner, type Operation, type Prepared, TooManyRows } from './postgres-batch.ts'
 import type { DriverClient } from './postgres-driver.ts'
-import { ConnectionLost, endsConnection, isServerError } from './postgres-lost.ts'
+import { ConnectionLost, endsConnection, isServerError, isStalePlan } from './postgres-lost.ts'
 import { cellParsers } from './postgres-values.ts'
 
 /**
@@ -11,8 +12,12 @@ import { cellParsers } from './postgres-values.ts'
 const keptStatements = 512
 
 export interface ConnectionOptions {
+  /** The life of the server in which it was opened: see `postgres-outcome.ts`. */
+  epoch: string
   /** False behind a pooler in transaction mode: the next statement may meet another backend, which knows no names. */
   names: boolean
+  /** Milliseconds that a statement may take to end once it was told to. */
+  graceMillis: number
   /** Asks the server to end the statement that runs. Resolves when it has been asked, or could not be. */
   cancel(client: DriverClient): Promise<void>
 }
@@ -49,6 +54,10 @@ export class PostgresConnection implements BatchOwner {
     client.on('end', () => this.lose(undefined))
   }
 
+  get epoch(): string {
+    return this.#options.epoch
+  }
+
   get isLost(): boolean {
     return this.#lost !== undefined
   }
@@ -70,14 +79,23 @@ export class PostgresConnection implements BatchOwner {
     process.nextTick(this.#flush)
   }
 
-  /** A statement whose answer nobody reads: a failure shows in those behind it. */
+  /** Transaction control. It can't fail, so that a connection where it does is given up. */
   tell(statement: Statement): void {
-    this.ask({ statement, values: [], maxRows: 1, done: nothing, failed: nothing })
+    this.ask({ statement, values: [], maxRows: 1, done: nothing, failed: this.#notDone })
   }
 
-  /** Ends the statement that runs, if one does; it fails as the server says. Nothing new is sent until that is sure. */
+  #notDone = (error: unknown): void => {
+    if (isServerError(error)) this.lose(error)
+  }
+
+  /**
+   * Ends the statement that runs, if one does; it fails as the server says. Nothing new is sent until that is sure. A
+   * connection that does not come to rest in `graceMillis` is given up.
+   */
   interrupt(): void {
     if (!this.#asking || this.#interrupting || this.#lost) return
+    const timer = setTimeout(() => this.lose(new Error('a statement could not be ended')), this.#options.graceMillis)
+    void this.quiet().then(() => clearTimeout(timer))
     this.#interrupting = this.#options.cancel(this.client).finally(() => {
       this.#interrupting = undefined
       this.#flush()
@@ -100,17 +118,17 @@ export class PostgresConnection implements BatchOwner {
   /** The socket is gone, or not to be trusted any more. */
   lose(error: unknown): void {
     if (this.#lost) return
-    this.#lost = new ConnectionLost(error)
+    this.#lost = new ConnectionLost(error, false)
     const waiting = this.#waiting.splice(0)
-    for (const operation of waiting) operation.failed(this.#lost)
     this.client.connection.stream.destroy()
+    for (const operation of waiting) operation.failed(this.#lost)
     this.onLost?.()
     this.#rest()
   }
 
   async close(): Promise<void> {
     if (this.#lost) return
-    this.#lost = new ConnectionLost(undefined)
+    this.#lost = new ConnectionLost(undefined, false)
     await this.client.end().catch(nothing)
   }
 
@@ -153,6 +171,7 @@ export class PostgresConnection implements BatchOwner {
       else if (!prepared.known && this.#prepared.delete(operation.statement)) this.#closing.push(prepared.name)
     })
     this.#asking = false
+    if (isStalePlan(error)) this.forget()
     if (failedAt >= 0 && isFatal(error)) {
       this.lose(error)
       return

@@ -1,8 +1,12 @@
 /** The connection has gone. What the server made of the last it was asked is not known. It stays inside the engine. */
 export class ConnectionLost extends Error {
-  constructor(cause: unknown) {
+  /** Whether the statement had been sent. What was not sent can't have happened. */
+  readonly sent: boolean
+
+  constructor(cause: unknown, sent: boolean) {
     super(`the connection to PostgreSQL was lost${cause instanceof Error ? `: ${cause.message}` : ''}`, { cause })
     this.name = 'ConnectionLost'
+    this.sent = sent
   }
 }
 
@@ -42,4 +46,16 @@ export function isPassing(error: unknown): boolean {
 /** The schema changed beneath a prepared statement. */
 export function isStalePlan(error: unknown): boolean {
   return isServerError(error) && error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
+}
+
+/**
+ * Of what passes, what one savepoint's end undoes: someone else changed the row first, or held its lock. A serialization
+ * failure of another kind (a cycle of reads and writes) dooms the whole transaction. The routine tells them apart, since
+ * the words are in the server's language.
+ */
+export function isMemberOnly(error: unknown): boolean {
+  if (!isServerError(error)) return false
+  return (
+    error.code === '55P03' || error.code === '40P01' || (error.code === '40001' && /^Exec/.test(error.routine ?? ''))
+  )
 }

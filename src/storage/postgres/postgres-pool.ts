@@ -48,9 +48,17 @@ export class PostgresPool {
     this.#options = options
   }
 
-  /** Nobody would have to wait. */
-  get hasFree(): boolean {
-    return this.#idle.length > 0 || this.#all.size + this.#opening < this.#options.connections
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  /** Why the server could not be reached when it was last tried; undefined when it could. */
+  get failure(): unknown {
+    return this.#failure
   }
 
   /** A connection at once, where one is idle. */
@@ -60,15 +68,20 @@ export class PostgresPool {
 
   /**
    * @param deadlineAt on the monotonic clock
+   * @param isCounted who asks has a bound of its own
    * @param late what is said when no connection became free by then
    * @throws MonoblocError `overloaded`, `shutting_down`; at the deadline `database_unavailable` or `late`
    */
-  take(deadlineAt: number, late: 'database_busy' | 'deadline_exceeded'): Promise<PostgresConnection> {
+  take(
+    deadlineAt: number,
+    late: 'database_busy' | 'deadline_exceeded',
+    isCounted = false,
+  ): Promise<PostgresConnection> {
     if (this.#closed) return Promise.reject(new MonoblocError('shutting_down'))
     const idle = this.#idle.pop()
     if (idle) return Promise.resolve(idle)
     return new Promise((resolve, reject) => {
-      if (this.#waiting.size >= this.#options.maxWaiting) throw overloaded(this.#options.maxWaiting)
+      if (!isCounted && this.#waiting.size >= this.#options.maxWaiting) throw overloaded(this.#options.maxWaiting)
       const waiting: Waiting = { resolve, reject, timer: undefined }
       const left = deadlineAt - performance.now()
       if (left < longestTimer) {

@@ -7,6 +7,20 @@ import { PostgresSession } from './postgres-session.ts'
 const begin: Statement = { sql: 'begin isolation level repeatable read read only', reach: 'bounded' }
 const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
 
+const keepIdle: Statement = {
+  sql: "select set_config('idle_in_transaction_session_timeout', $1, true)",
+  reach: 'bounded',
+}
+
+/** Milliseconds that every connection may hold a snapshot and ask nothing (`sessionSettings`); longer work says so. */
+const longestIdle = 10_000
+
+export interface ReadSource {
+  pool: PostgresPool
+  /** What each transaction begins with, where the connection itself can't keep it. */
+  opening: Statement | undefined
+}
+
 /**
  * One snapshot. It begins with the first statement, so that work which asks nothing holds nothing; and a statement that
  * is the first and the last runs alone, in one round trip.
@@ -14,16 +28,17 @@ const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
 export class PostgresReadSession extends PostgresSession implements Session {
   readonly writable = false
   override readonly position = undefined
-  readonly #pool: PostgresPool
+  readonly #source: ReadSource
   readonly #deadlineAt: number
   #connection: PostgresConnection | undefined
   #taking: Promise<PostgresConnection> | undefined
   #asked = false
+  #isBegun = false
   #last = false
 
-  constructor(pool: PostgresPool, deadlineAt: number, careful: boolean) {
-    super(careful)
-    this.#pool = pool
+  constructor(source: ReadSource, deadlineAt: number, careful: boolean) {
+    super(careful, deadlineAt)
+    this.#source = source
     this.#deadlineAt = deadlineAt
   }
 
@@ -47,30 +62,41 @@ export class PostgresReadSession extends PostgresSession implements Session {
     this.#connection = undefined
     if (!connection) return
     if (givenUp) connection.interrupt()
-    if (!this.#last) connection.tell(rollback)
-    this.#pool.give(connection)
+    if (this.#isBegun) connection.tell(rollback)
+    this.#source.pool.give(connection)
   }
 
   protected open(): PostgresConnection | Promise<PostgresConnection> {
     if (this.#last && this.#asked) throw new Error('a statement came after the last one')
     this.#asked = true
     if (this.#connection) return this.#connection
-    const idle = this.#taking ? undefined : this.#pool.takeIdle()
+    const idle = this.#taking ? undefined : this.#source.pool.takeIdle()
     if (idle) return this.#begin(idle)
-    this.#taking ??= this.#pool.take(this.#deadlineAt, 'deadline_exceeded').then((taken) => this.#begin(taken))
+    this.#taking ??= this.#source.pool.take(this.#deadlineAt, 'deadline_exceeded').then((taken) => this.#begin(taken))
     return this.#taking
   }
 
   #begin(connection: PostgresConnection): PostgresConnection {
     // While it waited, the work may have ended.
     if (this.ended) {
-      this.#pool.give(connection)
+      this.#source.pool.give(connection)
       this.check()
     }
     this.#connection = connection
-    if (!this.#last) connection.tell(begin)
+    const { opening } = this.#source
+    if (this.#last && !opening) return connection
+    this.#isBegun = true
+    connection.tell(begin)
+    if (opening) connection.tell(opening)
+    const left = this.#deadlineAt - performance.now()
+    if (left > longestIdle) {
+      const values = [Number.isFinite(left) ? String(Math.ceil(left)) : '0']
+      connection.ask({ statement: keepIdle, values, maxRows: 1, done: nothing, failed: nothing })
+    }
     return connection
   }
 
   protected onSettled(): void {}
 }
+
+function nothing(): void {}

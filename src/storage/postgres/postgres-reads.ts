@@ -1,19 +1,19 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { MaybePromise, ReadOptions, Session } from '../storage.ts'
-import { longestTimer, type PostgresPool } from './postgres-pool.ts'
-import { PostgresReadSession } from './postgres-read-session.ts'
+import { longestTimer } from './postgres-pool.ts'
+import { PostgresReadSession, type ReadSource } from './postgres-read-session.ts'
 import { StartOver } from './postgres-session.ts'
 
 type Work<T> = (session: Session) => MaybePromise<T>
 
 /** Reads under way, each with its deadline. */
 export class PostgresReads {
-  readonly #pool: PostgresPool
+  readonly #source: ReadSource
   readonly #running = new Set<(why: ErrorCode) => void>()
 
-  constructor(pool: PostgresPool) {
-    this.#pool = pool
+  constructor(source: ReadSource) {
+    this.#source = source
   }
 
   read<T>({ deadline }: ReadOptions, work: Work<T>): Promise<T> {
@@ -49,7 +49,7 @@ export class PostgresReads {
     let careful = false
     let lost = 0
     for (;;) {
-      const session = new PostgresReadSession(this.#pool, deadlineAt, careful)
+      const session = new PostgresReadSession(this.#source, deadlineAt, careful)
       made(session)
       let failed = false
       let outcome: unknown

@@ -81,6 +81,9 @@ async function inTransaction<T>(connection: PostgresConnection, work: (ask: Ask)
   } catch (error) {
     if (!connection.isLost) await ask('rollback').catch(() => {})
     throw translateError(error)
+  } finally {
+    // None of it is asked again, and what was prepared before may have another answer now.
+    connection.forget()
   }
 }
 

@@ -53,12 +53,24 @@ export abstract class PostgresSession {
   /** In careful work: what runs after what was asked before has ended. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(careful: boolean) {
+  /** On the monotonic clock. */
+  readonly #deadlineAt: number
+
+  constructor(careful: boolean, deadlineAt: number) {
     this.careful = careful
+    this.#deadlineAt = deadlineAt
+  }
+
+  /** Something in the way of the whole unit of work, besides what is so for every one. */
+  protected isObstacle(_error: unknown): boolean {
+    return false
   }
 
   /** The connection to ask on, with its transaction begun. */
   protected abstract open(): PostgresConnection | Promise<PostgresConnection>
+
+  /** What goes to the server together with a statement, behind it. */
+  protected onSent(): void {}
 
   /** Hears when nothing is pending any more. */
   protected abstract onSettled(): void
@@ -135,7 +147,7 @@ export abstract class PostgresSession {
     if (this.#depth > 0) {
       return new MonoblocError('transaction_busy', { detail: 'The work ended before a savepoint inside it: await it.' })
     }
-    return undefined
+    return performance.now() > this.#deadlineAt ? new MonoblocError('deadline_exceeded') : undefined
   }
 
   /** A statement failed, and no savepoint has undone it. */
@@ -146,6 +158,10 @@ export abstract class PostgresSession {
   protected check(): void {
     if (this.#ended) throw new MonoblocError(this.#ended)
     if (this.lost !== undefined) throw this.lost
+    if (performance.now() > this.#deadlineAt) {
+      this.end('deadline_exceeded')
+      throw new MonoblocError('deadline_exceeded', { detail: 'The deadline passed while the work ran.' })
+    }
     this.#healthy()
   }
 
@@ -204,7 +220,9 @@ export abstract class PostgresSession {
   #send(statement: Statement, values: readonly WireValue[], most: number): Promise<Answer> {
     const connection = this.open()
     if (connection instanceof Promise) return connection.then((opened) => send(opened, statement, values, most))
-    return send(connection, statement, values, most)
+    const sent = send(connection, statement, values, most)
+    this.onSent()
+    return sent
   }
 
   /** One after another, each under a savepoint: what fails is undone alone. */
@@ -213,6 +231,7 @@ export abstract class PostgresSession {
       const connection = await this.open()
       connection.tell(statementSavepoint.begin)
       const sent = send(connection, statement, values, most)
+      this.onSent()
       connection.tell(statementSavepoint.release)
       return sent.catch((error) => {
         if (!connection.isLost) {
@@ -233,13 +252,17 @@ export abstract class PostgresSession {
   }
 
   #failed(error: unknown, most: number): unknown {
-    if (this.#ended) return new MonoblocError(this.#ended)
-    if (endsConnection(error) || isPassing(error)) {
-      this.lost = error
-      return error
+    if (endsConnection(error) || isPassing(error) || this.isObstacle(error)) {
+      this.lost ??= error
+      return this.#ended ? new MonoblocError(this.#ended) : error
     }
-    // The statement before this one is what failed.
-    if (error instanceof Skipped) return new StartOver()
+    if (this.#ended) return new MonoblocError(this.#ended)
+    if (error instanceof Skipped) {
+      // What failed before it was another statement of the work, or one of ours, which means that the connection went.
+      if (!this.#failure) this.lost ??= error
+      return new StartOver()
+    }
+    if (error instanceof MonoblocError) return error
     if (!this.careful) this.#failure ??= { depth: this.#depth }
     if (error instanceof TooManyRows) return tooLarge(most, error)
     return translateError(error)

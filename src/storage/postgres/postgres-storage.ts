@@ -10,12 +10,31 @@ import type {
   Storage,
   WriteOptions,
 } from '../storage.ts'
-import { connect } from './postgres-connect.ts'
+import { askOn } from './postgres-ask.ts'
+import { appendUnit, unitRow } from './postgres-commit-rows.ts'
+import { Connector } from './postgres-connect.ts'
+import { isMisconfigured } from './postgres-connect-errors.ts'
+import type { PostgresConnection } from './postgres-connection.ts'
 import { postgresDialect } from './postgres-dialect.ts'
-import { type PostgresOptions, type PostgresSettings, settingsOf } from './postgres-options.ts'
+import { translateError } from './postgres-errors.ts'
+import {
+  openingStatement,
+  type PostgresOptions,
+  type PostgresSettings,
+  sessionSettings,
+  settingsOf,
+} from './postgres-options.ts'
+import { findOutcome } from './postgres-outcome.ts'
+import { prepareOwnTables } from './postgres-own-tables.ts'
 import { PostgresPool } from './postgres-pool.ts'
+import { pruneLog } from './postgres-prune.ts'
 import { PostgresReads } from './postgres-reads.ts'
+import { applyOn, compareOn, prepareFunctions } from './postgres-schema-work.ts'
+import { type LogAccess, LogTail } from './postgres-tail.ts'
 import { PostgresWriter } from './postgres-writer.ts'
+
+/** Milliseconds for what the engine does for itself: comparing the schema, reading the log. */
+const ownMillis = 30_000
 
 /**
  * A PostgreSQL database, behind the port that every engine has.
@@ -32,6 +51,7 @@ export function createPostgresStorage(options: PostgresOptions): Storage {
 class PostgresStorage implements Storage {
   readonly dialect = postgresDialect
   readonly #settings: PostgresSettings
+  readonly #tail = new LogTail()
   #pool: PostgresPool | undefined
   #reads: PostgresReads | undefined
   #writer: PostgresWriter | undefined
@@ -43,24 +63,61 @@ class PostgresStorage implements Storage {
   }
 
   open(): Promise<void> {
-    this.#opening ??= this.#open()
+    this.#opening ??= this.#openAll()
     return this.#opening
   }
 
-  async #open(): Promise<void> {
-    const { connections, maxWaitingReads, quietMillis, retryMillis } = this.#settings
+  async #openAll(): Promise<void> {
+    const { address, connections, maxWaitingReads, graceMillis, retryMillis } = this.#settings
+    const connector = new Connector(address, { sessionSettings, graceMillis })
     const pool = new PostgresPool({
       connections,
       maxWaiting: maxWaitingReads,
-      connect: () => connect(this.#settings),
-      quietMillis,
+      connect: () => connector.connect(),
+      quietMillis: graceMillis,
       retryMillis,
     })
-    await pool.probe()
+    await this.#reach(pool)
+    try {
+      await using(pool, async (connection) => {
+        await prepareOwnTables(askOn(connection))
+        await prepareFunctions(connection)
+      })
+    } catch (error) {
+      await pool.close()
+      this.#opening = undefined
+      throw error
+    }
+    const opening = openingStatement(address.pooler)
     this.#pool = pool
-    this.#reads = new PostgresReads(pool)
-    this.#writer = new PostgresWriter(pool)
+    this.#reads = new PostgresReads({ pool, opening })
+    this.#writer = new PostgresWriter(pool, {
+      ...this.#settings,
+      lanes: this.#settings.writers,
+      maxWaiting: this.#settings.maxWaitingWrites,
+      opening,
+      row: ({ options, unit }) => ({ statement: appendUnit, values: [unitRow(this.#settings.now(), options, unit)] }),
+      outcome: (lost, deadlineAt) => findOutcome(pool, lost, deadlineAt),
+    })
     this.#closing = undefined
+  }
+
+  /** The server may start at the same moment as this process does. */
+  async #reach(pool: PostgresPool): Promise<void> {
+    const { openMillis, retryMillis } = this.#settings
+    const until = performance.now() + openMillis
+    for (;;) {
+      try {
+        await pool.probe()
+        return
+      } catch (error) {
+        if (isMisconfigured(error) || performance.now() > until) {
+          this.#opening = undefined
+          throw error
+        }
+      }
+      await wait(retryMillis)
+    }
   }
 
   close(): Promise<void> {
@@ -72,20 +129,23 @@ class PostgresStorage implements Storage {
     await this.#opening?.catch(() => {})
     const pool = this.#pool
     this.#pool = undefined
+    await this.#writer?.close()
     const late = new AbortController()
     const drained = pool?.drain().then(() => late.abort())
     await Promise.race([drained, wait(this.#settings.closeMillis, undefined, late).catch(() => {})])
     this.#reads?.giveUp('shutting_down')
     await pool?.close()
+    this.#writer = undefined
+    this.#reads = undefined
     this.#opening = undefined
   }
 
-  async compare(_schema: Schema): Promise<SchemaChange[]> {
-    throw new Error('not yet')
+  async compare(schema: Schema): Promise<SchemaChange[]> {
+    return using(this.#open(), (connection) => compareOn(connection, schema))
   }
 
-  async apply(_schema: Schema, _changes: readonly SchemaChange[]): Promise<void> {
-    throw new Error('not yet')
+  async apply(schema: Schema, changes: readonly SchemaChange[]): Promise<void> {
+    await using(this.#open(), (connection) => applyOn(connection, schema, changes))
   }
 
   read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
@@ -98,19 +158,43 @@ class PostgresStorage implements Storage {
     return this.#writer!.write(options, work)
   }
 
-  async tail(_after: number, _limit: number): Promise<LoggedTransaction[]> {
-    throw new Error('not yet')
+  tail(after: number, limit: number): Promise<LoggedTransaction[]> {
+    return this.#withLog((log) => this.#tail.read(log, after, limit))
   }
 
-  async position(): Promise<number> {
-    throw new Error('not yet')
+  position(): Promise<number> {
+    return this.#withLog((log) => this.#tail.position(log))
   }
 
-  async prune(_limits: { maxAge: number; maxEntries: number; keepAfter?: number }): Promise<number> {
-    throw new Error('not yet')
+  prune(limits: { maxAge: number; maxEntries: number; keepAfter?: number }): Promise<number> {
+    return this.#withLog((log) => pruneLog(log, limits))
   }
 
   async backup(_file: string): Promise<void> {
-    throw new Error('not yet')
+    throw new MonoblocError('backup_elsewhere', {
+      detail: 'Use pg_dump, or the backups of whoever runs the server: docs/postgresql.md says how.',
+    })
+  }
+
+  async #withLog<T>(work: (log: LogAccess) => Promise<T>): Promise<T> {
+    const deadlineAt = performance.now() + ownMillis
+    return using(this.#open(), (connection) => work({ ask: askOn(connection), now: this.#settings.now(), deadlineAt }))
+  }
+
+  #open(): PostgresPool {
+    if (!this.#pool) throw new MonoblocError('shutting_down', { detail: 'The database is not open.' })
+    return this.#pool
+  }
+}
+
+/** Work of the engine's own, on a connection that nobody else uses meanwhile. */
+async function using<T>(pool: PostgresPool, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  const connection = await pool.take(performance.now() + ownMillis, 'database_busy')
+  try {
+    return await work(connection)
+  } catch (error) {
+    throw translateError(error)
+  } finally {
+    pool.give(connection)
   }
 }

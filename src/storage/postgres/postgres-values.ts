@@ -1,9 +1,15 @@
 import { MonoblocError } from '../../errors.ts'
-import type { SqlValue } from '../storage.ts'
+import type { SqlValue, Statement } from '../storage.ts'
 import type { Field } from './postgres-driver.ts'
 
 /** A value as the wire takes it: text, bytes in their binary form, or null. */
 export type WireValue = string | Buffer | null
+
+/** A statement that the engine itself runs, with its values. */
+export interface OwnStatement {
+  statement: Statement
+  values: readonly SqlValue[]
+}
 
 export type CellParser = (text: string) => unknown
 

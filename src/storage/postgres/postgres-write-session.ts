@@ -1,32 +1,46 @@
 import { clearImmediate, setImmediate } from 'node:timers'
+import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { Session } from '../storage.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
+import { isServerError } from './postgres-lost.ts'
 import { PostgresSession } from './postgres-session.ts'
+
+export interface WriteSessionOptions {
+  careful: boolean
+  /** On the monotonic clock. */
+  deadlineAt: number
+  /** Others' changes are in the transaction already, and wait for this work's end. */
+  isGuest: boolean
+  /** The connection, with the transaction begun. */
+  connection(): PostgresConnection
+  /** A statement of the work has been sent. */
+  sent(): void
+}
 
 /** The handle of one unit's work. */
 export class PostgresWriteSession extends PostgresSession implements Session {
   readonly writable = true
-  readonly #connection: () => PostgresConnection
-  readonly #onForeign: () => void
+  /** Is the work under a savepoint of its own? */
+  hasSavepoint = false
+  /** Rejects when the work is given up, whatever it waits for. */
+  readonly givenUp: Promise<never>
+  readonly #giveUp: (error: MonoblocError) => void
+  readonly #options: WriteSessionOptions
   #watch: NodeJS.Immediate | undefined
   #isOver = false
 
-  /**
-   * @param connection gives the connection with its transaction begun
-   * @param onForeign hears that the work waits, and not for this session
-   */
-  constructor(connection: () => PostgresConnection, careful: boolean, onForeign: () => void) {
-    super(careful)
-    this.#connection = connection
-    this.#onForeign = onForeign
+  constructor(options: WriteSessionOptions) {
+    super(options.careful, options.deadlineAt)
+    this.#options = options
+    const { promise, reject } = Promise.withResolvers<never>()
+    promise.catch(() => {})
+    this.givenUp = promise
+    this.#giveUp = reject
   }
 
-  protected open(): PostgresConnection {
-    return this.#connection()
-  }
-
-  protected onSettled(): void {
-    this.watch()
+  giveUp(why: ErrorCode): void {
+    this.end(why)
+    this.#giveUp(new MonoblocError(why))
   }
 
   /**
@@ -38,13 +52,31 @@ export class PostgresWriteSession extends PostgresSession implements Session {
     if (this.#watch) clearImmediate(this.#watch)
     this.#watch = setImmediate(() => {
       this.#watch = undefined
-      if (!this.isPending && !this.#isOver) this.#onForeign()
+      if (!this.isPending && !this.#isOver) this.giveUp('foreign_await')
     })
   }
 
   /** The work has ended. */
   over(): void {
+    this.end('transaction_ended')
     this.#isOver = true
     if (this.#watch) clearImmediate(this.#watch)
+  }
+
+  protected open(): PostgresConnection {
+    return this.#options.connection()
+  }
+
+  protected override onSent(): void {
+    this.#options.sent()
+  }
+
+  protected onSettled(): void {
+    this.watch()
+  }
+
+  // Who waits for a lock in a transaction with others holds up whoever waits for theirs: it runs again, alone.
+  protected override isObstacle(error: unknown): boolean {
+    return this.#options.isGuest && isServerError(error) && error.code === '55P03'
   }
 }

@@ -1,87 +1,248 @@
+import { randomBytes } from 'node:crypto'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
-import type { MaybePromise, Session, Statement, WriteOptions } from '../storage.ts'
+import type { MaybePromise, Session, WriteOptions } from '../storage.ts'
+import { WriteQueue } from '../write-queue.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
-import type { PostgresPool } from './postgres-pool.ts'
-import { StartOver } from './postgres-session.ts'
-import { PostgresWriteSession } from './postgres-write-session.ts'
+import { endsConnection } from './postgres-lost.ts'
+import type { LostTransaction, Outcome } from './postgres-outcome.ts'
+import { longestTimer, type PostgresPool } from './postgres-pool.ts'
+import type { WriteMember } from './postgres-write-member.ts'
+import { PostgresWriteTurn, type TurnEnd, type TurnOptions } from './postgres-write-turn.ts'
 
-const begin: Statement = { sql: 'begin isolation level serializable read write', reach: 'bounded' }
-const commit: Statement = { sql: 'commit', reach: 'bounded' }
-const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
+export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
+  /** Writes that may wait. */
+  maxWaiting: number
+  /** Connections that may write at the same time. */
+  lanes: number
+  maxMembers: number
+  maxMillis: number
+  /** Milliseconds after its deadline that a COMMIT under way may still be answered. */
+  commitGraceMillis: number
+  /** What became of a transaction whose COMMIT was not answered. */
+  outcome(lost: LostTransaction, deadlineAt: number): Promise<Outcome>
+}
 
-/** Writes, one transaction each. */
+/**
+ * Writes of one process. Each lane is a connection that takes members from the one queue, turn after turn; while there
+ * are free lanes each write has a transaction of its own, and when there are not, those that wait share one.
+ *
+ * What a member waits for, and what happens to it, is in `postgres-write-member.ts` and `postgres-write-turn.ts`. Whoever
+ * is put back (a serialization failure, a lock, a connection that went) waits for a short random time first, so that two
+ * which met do not meet again.
+ */
 export class PostgresWriter {
   readonly #pool: PostgresPool
+  readonly #options: WriterOptions
+  readonly #turnOptions: TurnOptions
+  readonly #queue: WriteQueue<WriteMember>
+  /** Members that wait for another try. */
+  readonly #resting = new Set<WriteMember>()
+  #lanes = 0
+  #ticket = 0
+  #closing = false
+  #whenIdle: (() => void)[] = []
 
-  constructor(pool: PostgresPool) {
+  constructor(pool: PostgresPool, options: WriterOptions) {
     this.#pool = pool
+    this.#options = options
+    this.#turnOptions = { ...options, lastTicket: () => this.#ticket }
+    this.#queue = new WriteQueue(options.maxWaiting)
   }
 
-  async write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {
-    const deadlineAt = performance.now() + options.deadline
-    let careful = false
-    for (;;) {
-      const connection = await this.#pool.take(deadlineAt, 'database_busy')
-      try {
-        const done = await this.#attempt(connection, careful, work)
-        if (done === 'carefully') careful = true
-        else if (done !== 'again') return done.value
-      } finally {
-        this.#pool.give(connection)
+  write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) throw new MonoblocError('shutting_down')
+      const { deadline } = options
+      const member: WriteMember = {
+        options,
+        work,
+        unit: `${processPart}${this.#ticket.toString(36)}`,
+        deadlineAt: performance.now() + deadline,
+        ticket: ++this.#ticket,
+        state: 'waiting',
+        alone: false,
+        careful: false,
+        tries: 0,
+        obstacle: undefined,
+        session: undefined,
+        connection: undefined,
+        failed: false,
+        outcome: undefined,
+        timer: undefined,
+        resolve: resolve as (value: unknown) => void,
+        reject,
       }
-      if (performance.now() > deadlineAt) throw new MonoblocError('deadline_exceeded')
+      this.#queue.push(member)
+      this.#setTimer(member, deadline)
+      this.#pump()
+    })
+  }
+
+  /** Refuses new writes and those that wait, and resolves when those under way have ended. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const waiting = [...this.#queue.remove(() => true), ...this.#resting]
+    this.#resting.clear()
+    for (const member of waiting) this.#settle(member, new MonoblocError('shutting_down'))
+    if (this.#lanes > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  #pump(): void {
+    while (this.#queue.length > 0 && this.#lanes < this.#options.lanes) {
+      this.#lanes++
+      void this.#lane().finally(() => {
+        this.#lanes--
+        if (this.#lanes === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+        this.#pump()
+      })
+      // More lanes than members would find nothing to do.
+      if (this.#lanes >= this.#queue.length) return
     }
   }
 
-  async #attempt<T>(
-    connection: PostgresConnection,
-    careful: boolean,
-    work: (session: Session) => MaybePromise<T>,
-  ): Promise<{ value: T } | 'again' | 'carefully'> {
-    let begun = false
-    const foreign = Promise.withResolvers<never>()
-    foreign.promise.catch(() => {})
-    const session = new PostgresWriteSession(
-      () => {
-        if (!begun) connection.tell(begin)
-        begun = true
-        return connection
-      },
-      careful,
-      () => {
-        session.end('foreign_await')
-        foreign.reject(new MonoblocError('foreign_await'))
-      },
-    )
-    let failed = false
-    let outcome: unknown
+  async #lane(): Promise<void> {
+    const { first } = this.#queue
+    if (!first) return
+    let connection: PostgresConnection
     try {
-      session.watch()
-      const working = work(session)
-      outcome = await (working instanceof Promise ? Promise.race([working, foreign.promise]) : working)
+      connection = this.#pool.takeIdle() ?? (await this.#pool.take(first.deadlineAt, 'database_busy', true))
     } catch (error) {
-      failed = true
-      outcome = error
+      this.#notBegun(first, error)
+      return
     }
-    session.over()
-    const refusal = failed ? undefined : session.refusal()
-    await session.settled()
-    const goesOn = session.startOver || outcome instanceof StartOver || (!failed && session.isFailed)
-    session.end('transaction_ended')
-    if (session.lost !== undefined || goesOn || failed || refusal) {
-      if (begun) connection.tell(rollback)
-      if (session.lost !== undefined) return 'again'
-      if (refusal) throw refusal
-      if (goesOn) return 'carefully'
-      throw outcome
-    }
-    if (!begun) return { value: outcome as T }
     try {
-      await new Promise((done, failed) => connection.ask({ statement: commit, values: [], maxRows: 1, done, failed }))
-    } catch (error) {
-      throw translateError(error)
+      do await this.#turn(connection)
+      while (this.#queue.length > 0 && !connection.isLost && !this.#pool.hasWaiting)
+    } finally {
+      this.#pool.give(connection)
     }
-    return { value: outcome as T }
   }
+
+  async #turn(connection: PostgresConnection): Promise<void> {
+    const turn = new PostgresWriteTurn(connection, this.#turnOptions)
+    const startedAt = performance.now()
+    for (let member = this.#next(turn, startedAt); member; member = this.#next(turn, startedAt)) {
+      member.connection = connection
+      await turn.run(member)
+      member.connection = undefined
+    }
+    this.#distribute(await turn.commit())
+  }
+
+  #next(turn: PostgresWriteTurn, startedAt: number): WriteMember | undefined {
+    const { maxMembers, maxMillis } = this.#options
+    if (turn.isBroken || turn.size >= maxMembers) return undefined
+    if (turn.size > 0 && performance.now() - startedAt >= maxMillis) return undefined
+    const { first } = this.#queue
+    return first && turn.takes(first) ? this.#queue.shift() : undefined
+  }
+
+  #distribute({ answered, again, unknown }: TurnEnd): void {
+    for (const member of answered) this.#answer(member)
+    for (const member of again) this.#putBack(member)
+    if (unknown) void this.#findOut(unknown.members, unknown.lost)
+  }
+
+  #answer(member: WriteMember): void {
+    if (member.failed) this.#settle(member, translateError(member.outcome))
+    else {
+      clearTimeout(member.timer)
+      member.state = 'settled'
+      member.resolve(member.outcome)
+    }
+  }
+
+  #settle(member: WriteMember, error: unknown): void {
+    clearTimeout(member.timer)
+    member.state = 'settled'
+    member.reject(error)
+  }
+
+  /** In line again, first of all, after a moment. What was lost with its connection, or only begins again, need not wait. */
+  #putBack(member: WriteMember): void {
+    if (member.state === 'settled') return
+    if (this.#closing) {
+      this.#settle(member, new MonoblocError('shutting_down'))
+      return
+    }
+    member.state = 'waiting'
+    member.session = undefined
+    const met = member.obstacle !== undefined && !endsConnection(member.obstacle)
+    if (met) member.alone ||= member.tries > 0
+    const pause = met ? Math.random() * Math.min(longestPause, shortestPause * 2 ** member.tries) : 0
+    member.tries++
+    this.#resting.add(member)
+    const back = () => {
+      if (!this.#resting.delete(member)) return
+      member.ticket = ++this.#ticket
+      this.#queue.unshift([member])
+      this.#pump()
+    }
+    if (pause < 1) process.nextTick(back)
+    else setTimeout(back, pause)
+  }
+
+  #notBegun(first: WriteMember, error: unknown): void {
+    const now = performance.now()
+    // Those whose time is over too, and all of them where waiting is of no use.
+    const isHopeless = now < first.deadlineAt
+    for (const member of this.#queue.remove((one) => isHopeless || one.deadlineAt <= now)) this.#settle(member, error)
+  }
+
+  async #findOut(members: WriteMember[], lost: LostTransaction): Promise<void> {
+    const deadlineAt = Math.max(...members.map((member) => member.deadlineAt)) + this.#options.commitGraceMillis
+    const outcome = await this.#options.outcome(lost, deadlineAt)
+    for (const member of members) {
+      if (member.state === 'settled') continue
+      if (outcome === 'committed') this.#answer(member)
+      else if (outcome === 'aborted') this.#putBack(member)
+      else this.#settle(member, unknownOutcome())
+    }
+  }
+
+  #setTimer(member: WriteMember, millis: number): void {
+    if (millis < longestTimer) member.timer = setTimeout(() => this.#late(member), Math.max(0, millis))
+  }
+
+  #late(member: WriteMember): void {
+    switch (member.state) {
+      case 'waiting':
+        this.#resting.delete(member)
+        this.#queue.remove((one) => one === member)
+        this.#settle(member, this.#neverBegun(member))
+        return
+      case 'running':
+        member.session?.giveUp('deadline_exceeded')
+        member.connection?.interrupt()
+        this.#settle(member, new MonoblocError('deadline_exceeded'))
+        return
+      case 'done':
+        // It may be committed at this very moment, so that no answer would be true before that is known.
+        member.timer = setTimeout(() => {
+          if (member.state === 'done') this.#settle(member, unknownOutcome())
+        }, this.#options.commitGraceMillis)
+    }
+  }
+
+  #neverBegun({ obstacle }: WriteMember): unknown {
+    if (this.#pool.failure !== undefined) return this.#pool.failure
+    const detail =
+      obstacle instanceof Error
+        ? `The write was put back until its deadline: ${obstacle.message}.`
+        : 'The write did not begin before its deadline.'
+    return new MonoblocError('database_busy', { detail, cause: obstacle, headers: { 'Retry-After': '1' } })
+  }
+}
+
+/** Of the names of this process's units of work: 72 random bits. */
+const processPart = `${randomBytes(9).toString('base64url')}-`
+
+// Milliseconds: from about what a transaction takes to what nobody notices beside a deadline of seconds.
+const shortestPause = 4
+const longestPause = 250
+
+function unknownOutcome(): MonoblocError {
+  return new MonoblocError('commit_unknown', { headers: { 'Retry-After': '5' } })
 }

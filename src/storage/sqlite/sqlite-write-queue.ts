@@ -1,4 +1,3 @@
-import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, WriteOptions } from '../storage.ts'
 import type { StatementCounts } from './sqlite-statement-counts.ts'
 import type { SqliteWriteSession } from './sqlite-write-session.ts'
@@ -37,67 +36,4 @@ export interface WriterOptions {
   acknowledgeEarly: boolean
   /** Is told of each statement whose plan matters. */
   counts?: StatementCounts
-}
-
-/** Writes in the order in which they came. Removing the first costs the same however many wait. */
-export class WriteQueue {
-  readonly limit: number
-  #members: WriteMember[] = []
-  #first = 0
-
-  /** @param limit how many may wait; one more is refused with `overloaded` */
-  constructor(limit: number) {
-    this.limit = limit
-  }
-
-  get length(): number {
-    return this.#members.length - this.#first
-  }
-
-  get first(): WriteMember | undefined {
-    return this.#members[this.#first]
-  }
-
-  push(member: WriteMember): void {
-    if (this.length >= this.limit) {
-      throw new MonoblocError('overloaded', {
-        detail: `${this.limit} writes wait already.`,
-        headers: { 'Retry-After': '1' },
-      })
-    }
-    this.#members.push(member)
-  }
-
-  shift(): WriteMember | undefined {
-    const member = this.#members[this.#first]
-    if (!member) return undefined
-    this.#members[this.#first] = undefined as unknown as WriteMember
-    this.#first++
-    if (this.#first === this.#members.length) {
-      this.#members = []
-      this.#first = 0
-    } else if (this.#first >= 1024) {
-      // Moving the rest once in 1,024 calls keeps the array from growing while writes wait all the time.
-      this.#members = this.#members.slice(this.#first)
-      this.#first = 0
-    }
-    return member
-  }
-
-  /** Members whose turn has to be run again come first, in their order. They have waited, so the limit is not theirs. */
-  unshift(members: readonly WriteMember[]): void {
-    this.#members = [...members, ...this.#members.slice(this.#first)]
-    this.#first = 0
-  }
-
-  /** Takes out whoever the test picks. */
-  remove(isOut: (member: WriteMember) => boolean): WriteMember[] {
-    const waiting = this.#members.slice(this.#first)
-    const out = waiting.filter(isOut)
-    if (out.length > 0) {
-      this.#members = waiting.filter((member) => !isOut(member))
-      this.#first = 0
-    }
-    return out
-  }
 }

@@ -2,10 +2,11 @@
 import { setImmediate, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
 import type { WriteOptions } from '../storage.ts'
+import { WriteQueue } from '../write-queue.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { isBusy, isFailedSync, isIoError, translateError } from './sqlite-errors.ts'
-import { type WriteMember, WriteQueue, type WriterOptions, type WriteWork } from './sqlite-write-queue.ts'
+import type { WriteMember, WriterOptions, WriteWork } from './sqlite-write-queue.ts'
 import { SqliteWriteSession } from './sqlite-write-session.ts'
 
 /**
@@ -29,7 +30,7 @@ import { SqliteWriteSession } from './sqlite-write-session.ts'
 export class SqliteWriter {
   readonly #connection: SqliteConnection
   readonly #options: WriterOptions
-  readonly #queue: WriteQueue
+  readonly #queue: WriteQueue<WriteMember>
   readonly #rows: SqliteCommitRows
   #state: 'idle' | 'scheduled' | 'running' | 'refused' | 'held' | 'dead' = 'idle'
   #isHeld = false

@@ -1,0 +1,258 @@
+import type { Statement } from '../storage.ts'
+import type { Answer } from './postgres-batch.ts'
+import type { PostgresConnection } from './postgres-connection.ts'
+import { translateError } from './postgres-errors.ts'
+import { ConnectionLost, endsConnection, isMemberOnly, isPassing } from './postgres-lost.ts'
+import type { LostTransaction } from './postgres-outcome.ts'
+import { memberSavepoint, StartOver } from './postgres-session.ts'
+import { type OwnStatement, wireValues } from './postgres-values.ts'
+import type { WriteMember } from './postgres-write-member.ts'
+import { PostgresWriteSession } from './postgres-write-session.ts'
+
+const begin: Statement = { sql: 'begin isolation level serializable read write', reach: 'bounded' }
+const commit: Statement = { sql: 'commit', reach: 'bounded' }
+const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
+const ownNumber: Statement = { sql: 'select pg_current_xact_id_if_assigned()::text', reach: 'bounded' }
+const setLocal: Statement = { sql: 'select set_config($1, $2, true)', reach: 'bounded' }
+
+/** Milliseconds that every connection gives a statement (`sessionSettings`); work with a later deadline says so. */
+const longestStatement = 60_000
+
+export interface TurnOptions {
+  /** Appends the row of a unit that has ended to the log, where it logged anything. */
+  row(member: WriteMember): OwnStatement
+  /** What each transaction begins with, where the connection itself can't keep it. */
+  opening: Statement | undefined
+  /** Milliseconds that a member may wait for a lock while others wait for it. */
+  guestLockMillis: number
+  /** The ticket of whoever came last. */
+  lastTicket(): number
+}
+
+/** How a turn ended for those in it. */
+export interface TurnEnd {
+  /** Answered as they ended. */
+  answered: WriteMember[]
+  /** To be run again. */
+  again: WriteMember[]
+  /** The connection was lost at COMMIT: they are answered when it is known what became of the transaction. */
+  unknown: { members: WriteMember[]; lost: LostTransaction } | undefined
+}
+
+/**
+ * One transaction on one connection, in which members run one after another, each after the first under a savepoint.
+ *
+ * - fresh: nothing was asked. The first statement of a member takes BEGIN along.
+ * - begun: its snapshot is taken. Members that came before that may follow.
+ * - broken: the connection was lost, or the server wants the whole transaction again. Everyone in it runs again.
+ * - over: committed, undone, or lost at COMMIT, when `pg_xact_status` has to tell.
+ *
+ * A crash of this process ends the connection, and the server undoes what was not committed.
+ */
+export class PostgresWriteTurn {
+  readonly #connection: PostgresConnection
+  readonly #options: TurnOptions
+  #state: 'fresh' | 'begun' | 'broken' = 'fresh'
+  /** Whoever came until this ticket may follow. */
+  #ticket = Infinity
+  #transaction: string | undefined
+  /** Members that have ended well or ill, and what they did is in the transaction or undone. */
+  #done: WriteMember[] = []
+  /** Some member's changes are in the transaction. */
+  #isUsed = false
+  #hasGuests = false
+  #again: WriteMember[] = []
+
+  constructor(connection: PostgresConnection, options: TurnOptions) {
+    this.#connection = connection
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#done.length
+  }
+
+  get isBroken(): boolean {
+    return this.#state === 'broken'
+  }
+
+  /** May the member run in this transaction? */
+  takes(member: WriteMember): boolean {
+    if (this.#state === 'fresh' || !this.#isUsed) return true
+    return !member.alone && member.ticket <= this.#ticket && !this.#done.some((one) => one.alone)
+  }
+
+  /** Runs one member's work to its end. */
+  async run(member: WriteMember): Promise<void> {
+    const isGuest = this.#isUsed
+    let asked = false
+    const session = new PostgresWriteSession({
+      careful: member.careful,
+      deadlineAt: member.deadlineAt,
+      isGuest,
+      connection: () => {
+        if (!asked) this.#enter(isGuest, member)
+        asked = true
+        return this.#connection
+      },
+      sent: this.#number,
+    })
+    member.session = session
+    member.state = 'running'
+    let failed = false
+    let outcome: unknown
+    try {
+      session.watch()
+      const working = member.work(session)
+      outcome = isThenable(working) ? await Promise.race([working, session.givenUp]) : working
+    } catch (error) {
+      failed = true
+      outcome = error
+    }
+    // Given up, its failure is the refusal too.
+    const refusal = failed ? undefined : session.refusal()
+    session.over()
+    if (session.isPending) await session.settled()
+    this.#ended(member, session, asked, failed || refusal !== undefined, refusal ?? outcome)
+  }
+
+  #enter(isGuest: boolean, member: WriteMember): void {
+    const connection = this.#connection
+    if (this.#state === 'fresh') {
+      this.#state = 'begun'
+      this.#ticket = this.#options.lastTicket()
+      connection.tell(begin)
+      if (this.#options.opening) connection.tell(this.#options.opening)
+      this.#transaction = undefined
+    }
+    const left = member.deadlineAt - performance.now()
+    if (left > longestStatement) this.#set('statement_timeout', Number.isFinite(left) ? String(Math.ceil(left)) : '0')
+    if (!isGuest) return
+    if (!this.#hasGuests) this.#set('lock_timeout', String(this.#options.guestLockMillis))
+    this.#hasGuests = true
+    connection.tell(memberSavepoint.begin)
+    member.session!.hasSavepoint = true
+  }
+
+  // A transaction has a number once it has written. It is asked for along with each statement until it has one, since it
+  // has to be known before COMMIT is on its way: it may be all that is left to ask by.
+  #number = (): void => {
+    if (this.#transaction !== undefined) return
+    this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done: this.#isNumbered, failed: nothing })
+  }
+
+  #isNumbered = ({ rows }: Answer): void => {
+    this.#transaction ??= rows[0]![0] ?? undefined
+  }
+
+  #set(name: string, value: string): void {
+    this.#connection.ask({ statement: setLocal, values: [name, value], maxRows: 1, done: nothing, failed: nothing })
+  }
+
+  #ended(member: WriteMember, session: PostgresWriteSession, asked: boolean, failed: boolean, outcome: unknown): void {
+    const { lost } = session
+    member.failed = failed
+    member.outcome = outcome
+    const isSpoilt = lost !== undefined && !(session.hasSavepoint && isMemberOnly(lost))
+    if (this.#connection.isLost || isSpoilt) {
+      this.#break(member, lost)
+      return
+    }
+    const goesOn = session.startOver || outcome instanceof StartOver || (!failed && session.isFailed)
+    if (lost !== undefined || goesOn) {
+      if (goesOn && lost === undefined) member.careful = true
+      else member.alone = true
+      member.obstacle = lost
+      this.#undo(session, asked)
+      this.#again.push(member)
+      return
+    }
+    if (failed) this.#undo(session, asked)
+    else if (asked) {
+      if (this.#transaction !== undefined) this.#tell(this.#options.row(member))
+      if (session.hasSavepoint) this.#connection.tell(memberSavepoint.release)
+      this.#isUsed = true
+    }
+    member.state = member.state === 'settled' ? 'settled' : 'done'
+    this.#done.push(member)
+  }
+
+  #tell({ statement, values }: OwnStatement): void {
+    this.#connection.ask({ statement, values: wireValues(values), maxRows: 1, done: nothing, failed: nothing })
+  }
+
+  #undo(session: PostgresWriteSession, asked: boolean): void {
+    if (!asked) return
+    if (session.hasSavepoint) {
+      this.#connection.tell(memberSavepoint.undo)
+      this.#connection.tell(memberSavepoint.release)
+    } else {
+      this.#connection.tell(rollback)
+      this.#state = 'fresh'
+    }
+  }
+
+  /** Nothing of this transaction will be: whoever is in it runs again. */
+  #break(member: WriteMember, why: unknown): void {
+    if (this.#state === 'begun') this.#connection.tell(rollback)
+    this.#state = 'broken'
+    const members = [...this.#done, member]
+    this.#done = []
+    for (const one of members) one.obstacle = why
+    this.#again.push(...members)
+  }
+
+  async commit(): Promise<TurnEnd> {
+    if (!this.#isUsed || this.#state !== 'begun') {
+      // What has only asked has nothing to commit, and what failed is undone already.
+      if (this.#state === 'begun') this.#connection.tell(rollback)
+      return this.#end(this.#done)
+    }
+    try {
+      const { tag } = await new Promise<Answer>((done, failed) =>
+        this.#connection.ask({ statement: commit, values: [], maxRows: 1, done, failed }),
+      )
+      if (tag !== 'COMMIT') throw new Error(`the server answered COMMIT with ${tag}`)
+      return this.#end(this.#done)
+    } catch (error) {
+      return this.#notCommitted(error)
+    }
+  }
+
+  #notCommitted(error: unknown): TurnEnd {
+    const members = this.#done
+    this.#done = []
+    if (endsConnection(error) && !(error instanceof ConnectionLost && !error.sent)) {
+      const transaction = this.#transaction
+      // What has written nothing can begin again.
+      if (transaction !== undefined) {
+        const units = new Set(members.map(({ unit }) => unit))
+        return { ...this.#end([]), unknown: { members, lost: { transaction, epoch: this.#connection.epoch, units } } }
+      }
+    }
+    this.#connection.tell(rollback)
+    if (members.length === 1 && !endsConnection(error) && !isPassing(error) && !isPassing((error as Error).cause)) {
+      const [member] = members
+      member!.failed = true
+      member!.outcome = translateError(error instanceof Error && error.name === 'Skipped' ? error.cause : error)
+      return this.#end(members)
+    }
+    // One of them is why. Each alone, it fails alone.
+    for (const member of members) {
+      member.obstacle = error
+      member.alone = !endsConnection(error)
+    }
+    this.#again.push(...members)
+    return this.#end([])
+  }
+
+  #end(answered: WriteMember[]): TurnEnd {
+    return { answered, again: this.#again, unknown: undefined }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
+
+function nothing(): void {}

@@ -167,10 +167,10 @@ function quoted(name: string): string {
  */
 export const presentLogTriggersSql = `
   select c.relname as table_name, t.tgname as name,
-    t.tgtype || ' ' || t.tgenabled || ' ' || p.proname || case when p.prosecdef then '' else ' as who asks' end as definition,
+    t.tgtype::text || ' ' || t.tgenabled::text || ' ' || p.proname || case when p.prosecdef then '' else ' as who asks' end as definition,
     p.proname as function, p.prosrc as body
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
-  where not t.tgisinternal and t.tgname like 'monobloc\\_log\\_%' and c.relnamespace = current_schema()::regnamespace`
+  where not t.tgisinternal and t.tgname like 'monobloc\\_log\\_%' and c.relnamespace = (select oid from pg_namespace where nspname = current_schema())`
 
 // Bits of pg_trigger.tgtype: row 1, insert 4, delete 8, update 16, truncate 32.
 const triggerTypes = { insert: 5, update: 17, delete: 9, truncate: 32 } as const

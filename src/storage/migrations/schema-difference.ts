@@ -47,9 +47,15 @@ export function droppedColumn(table: string, column: string): Difference {
 
 export function columnDifferences(from: TableShape, to: TableShape, column: string): Difference[] {
   const subject = `${to.name}.${column}`
-  const before = from.columns.get(column)
+  if (!from.columns.has(column)) return [added(subject, `add column ${subject}`)]
+  return [...valueDifferences(from, to, column), ...referenceDifferences(from, to, column)]
+}
+
+/** Of the values of a column that both have: type, null and default. */
+export function valueDifferences(from: TableShape, to: TableShape, column: string): Difference[] {
+  const subject = `${to.name}.${column}`
+  const before = from.columns.get(column)!
   const after = to.columns.get(column)!
-  if (!before) return [added(subject, `add column ${subject}`)]
   const differences: Difference[] = []
   const say = (kind: Difference['kind'], words: string) => differences.push({ kind, subject, words })
   // What no model makes is known by its declared type alone.
@@ -60,12 +66,17 @@ export function columnDifferences(from: TableShape, to: TableShape, column: stri
   else if (!before.nullable && after.nullable) say('widen', `${subject} may be null`)
   if (before.default !== after.default)
     say('widen', `the default of ${subject} becomes ${after.default ?? 'none'}, was ${before.default ?? 'none'}`)
-  const [old, now] = [from.references.get(column), to.references.get(column)]
-  if (now && (old?.table !== now.table || old.to !== now.to)) say('narrow', `${subject} refers to ${now.table}`)
-  else if (old && !now) say('widen', `${subject} refers to ${old.table} no more`)
-  else if (now && old!.onDelete !== now.onDelete)
-    say('widen', `${subject} is ON DELETE ${now.onDelete}, was ${old!.onDelete}`)
   return differences
+}
+
+export function referenceDifferences(from: TableShape, to: TableShape, column: string): Difference[] {
+  const subject = `${to.name}.${column}`
+  const [old, now] = [from.references.get(column), to.references.get(column)]
+  if (now && (old?.table !== now.table || old.to !== now.to))
+    return [{ kind: 'narrow', subject, words: `${subject} refers to ${now.table}` }]
+  if (old && !now) return [{ kind: 'widen', subject, words: `${subject} refers to ${old.table} no more` }]
+  if (!now || old!.onDelete === now.onDelete) return []
+  return [{ kind: 'widen', subject, words: `${subject} is ON DELETE ${now.onDelete}, was ${old!.onDelete}` }]
 }
 
 /** What is done to the CHECKs of a table. */

@@ -126,7 +126,7 @@ function tableOf(
       columns.map((row) => [
         row.name,
         {
-          type: columnType(name, row, checks),
+          type: columnType(row, checks),
           declared: row.type,
           nullable: row.nullable,
           default: row.given === null ? undefined : withoutCast(row.given),
@@ -159,14 +159,24 @@ const typesByName: Record<string, ColumnType> = {
 }
 
 /** The type of the field that a column was made for. Undefined for one that no model makes. */
-function columnType(table: string, row: Row, checks: ReadonlyMap<string, string>): ColumnType | undefined {
+function columnType(row: Row, checks: ReadonlyMap<string, string>): ColumnType | undefined {
   if (row.counted) return { type: 'serial' }
-  // A whole number is held to what JSON can say, by a constraint.
-  if (row.type === 'bigint') return { type: checks.has(`${table}.${row.name}:type`) ? 'integer' : 'bigint' }
+  if (row.type === 'bigint') return { type: isHeldToSafe(row.name, checks) ? 'integer' : 'bigint' }
   const [, precision, scale] = /^numeric\((\d+),(\d+)\)$/.exec(row.type) ?? []
   if (precision) return { type: 'decimal', precision: Number(precision), scale: Number(scale) }
   if (row.type === 'text' && row.collation !== 'C') return undefined
   return typesByName[row.type as string]
+}
+
+// By what it says: after a rename the constraint still has the old name.
+function isHeldToSafe(column: string, checks: ReadonlyMap<string, string>): boolean {
+  const held = [...checks].filter(([name]) => name.endsWith(':type')).map(([, expression]) => expression)
+  return held.some((expression) => firstName(expression) === column && expression.includes("'-9007199254740991'"))
+}
+
+function firstName(expression: string): string | undefined {
+  const [, quoted, bare] = /^\(+(?:"((?:[^"]|"")+)"|(\w+)) /.exec(expression) ?? []
+  return quoted?.replaceAll('""', '"') ?? bare
 }
 
 /** `'none'::text` */
@@ -180,6 +190,6 @@ function withoutCast(expression: string): string {
 function withoutNull(check: string, expression: string): string {
   const [field, ...more] = fieldsOfCheck(check)
   if (field === undefined || more.length > 0) return expression
-  const [, name, rest] = /^\(\((\w+|"(?:[^"]|"")+") IS NULL\) OR (.*)\)$/s.exec(expression) ?? []
-  return name?.replace(/^"|"$/g, '').replaceAll('""', '"') === field ? rest! : expression
+  const [, rest] = /^\(\((?:\w+|"(?:[^"]|"")+") IS NULL\) OR (.*)\)$/s.exec(expression) ?? []
+  return rest !== undefined && firstName(expression) === field ? rest : expression
 }

@@ -107,7 +107,7 @@ describe('a deleted row is not there to be referred to', () => {
       as()((db) => db.update(Story, other.id, { tags: { add: [tag.id] } })),
       as()((db) => db.update(Story, { where: {} }, { tags: [tag.id] })),
     ]
-    for (const one of attempts) expect(await code(one)).toBe('reference_not_found')
+    for (const one of attempts.map(code)) expect(await one).toBe('reference_not_found')
   })
 
   test('and a list of links that does not show it keeps it', async () => {

@@ -117,7 +117,7 @@ export class RowCodec {
 function includeCell(include: Include, nested: boolean): { decode: Decode | undefined; toJson: Decode | undefined } {
   if (include.kind === 'count') return { decode: Number, toJson: undefined }
   if (include.kind === 'exists')
-    return { decode: (value: SqlValue | boolean) => value === 1 || value === true, toJson: undefined }
+    return { decode: (value: SqlValue | boolean) => value === 1 || value === true || value === 't', toJson: undefined }
   const codec = new RowCodec(include.level, true)
   const read = (cell: string): unknown => (nested ? cell : JSON.parse(cell))
   if (include.kind === 'one') {

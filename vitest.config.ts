@@ -11,13 +11,31 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
     replacement: new URL(target.source!, import.meta.url).pathname,
   }))
 
+// What touches data.
+const onPostgres = [
+  'test/conformance/{unit-access,unit-fields,unit-hooks,unit-transaction,unit-write}.test.ts',
+  'test/conformance/{soft-delete*,idempotency,identity,http-host}.test.ts',
+]
+
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['{src,test,examples,scripts,bench}/**/*.test.ts', 'packages/*/src/**/*.test.ts'],
     pool: 'forks',
     // One PostgreSQL server for all tests of a run.
     globalSetup: ['test/conformance/postgres-setup.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['{src,test,examples,scripts,bench}/**/*.test.ts', 'packages/*/src/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'postgres', include: onPostgres, setupFiles: ['test/conformance/engine-setup.ts'] },
+      },
+    ],
     // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.
     maxWorkers: '100%',
     execArgv: ['--conditions=source'],
@@ -25,7 +43,7 @@ export default defineConfig({
     // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    teardownTimeout: 10_000,
+    teardownTimeout: 60_000,
     restoreMocks: true,
   },
 })

@@ -11,29 +11,35 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
     replacement: new URL(target.source!, import.meta.url).pathname,
   }))
 
-// What touches data.
-const onPostgres = [
+// What touches data, on any engine.
+const onBoth = [
   'test/conformance/{unit-access,unit-fields,unit-hooks,unit-transaction,unit-write}.test.ts',
   'test/conformance/{soft-delete*,idempotency,identity,http-host}.test.ts',
 ]
+const onPostgres = ['test/conformance/*postgres*.test.ts', 'src/{cli,testing}/*-postgres.test.ts']
 
 export default defineConfig({
   resolve: { alias },
   test: {
     pool: 'forks',
-    // One PostgreSQL server for all tests of a run.
-    globalSetup: ['test/conformance/postgres-setup.ts'],
     projects: [
       {
         extends: true,
         test: {
           name: 'all',
           include: ['{src,test,examples,scripts,bench}/**/*.test.ts', 'packages/*/src/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...onPostgres],
         },
       },
       {
         extends: true,
-        test: { name: 'postgres', include: onPostgres, setupFiles: ['test/conformance/engine-setup.ts'] },
+        test: {
+          name: 'postgres',
+          include: [...onBoth, ...onPostgres],
+          // One server for all of them, when there are any.
+          globalSetup: ['test/conformance/postgres-setup.ts'],
+          setupFiles: ['test/conformance/engine-setup.ts'],
+        },
       },
     ],
     // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.

@@ -22,23 +22,29 @@ export interface TestServer {
 const oldestMajor = 15
 
 /**
- * The server that MONOBLOC_TEST_POSTGRES names, else the one at 127.0.0.1:5432 when it lets us create databases without a
- * password, else one of our own, which the name `own` asks for. @throws Error that says what is missing
+ * The server that MONOBLOC_TEST_POSTGRES names, else one of our own, which waits for no disk and disturbs nobody, else the
+ * one at 127.0.0.1:5432 when it lets us create databases without a password.
+ *
+ * @throws Error that says what is missing
  */
 export async function findServer(named = process.env.MONOBLOC_TEST_POSTGRES): Promise<TestServer> {
-  const stop = async () => {}
-  if (named === 'own') return startServer()
   if (named) {
     const problem = await problemOf(named)
     if (problem) throw new Error(`MONOBLOC_TEST_POSTGRES: ${problem}`)
-    return { url: named, stop }
+    return foreign(named)
   }
-  for (const user of new Set([userInfo().username, 'postgres'])) {
-    const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`
-    if (!(await problemOf(url))) return { url, stop }
+  try {
+    return await startServer()
+  } catch (error) {
+    for (const user of new Set([userInfo().username, 'postgres'])) {
+      const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`
+      if (!(await problemOf(url))) return foreign(url)
+    }
+    throw error
   }
-  return startServer()
 }
+
+const foreign = (url: string): TestServer => ({ url, async stop() {} })
 
 async function problemOf(connectionString: string): Promise<string | undefined> {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000 })
@@ -121,8 +127,8 @@ function findTools(): string {
   const found = folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(path.join(folder, name))))
   if (found) return found
   throw new Error(
-    'no PostgreSQL: none answers at 127.0.0.1:5432 without a password, MONOBLOC_TEST_POSTGRES names none, and there is ' +
-      'no initdb to start one with (Debian: apt-get install postgresql)',
+    'no PostgreSQL: there is no initdb to start one with (Debian: apt-get install postgresql), MONOBLOC_TEST_POSTGRES ' +
+      'names none, and none answers at 127.0.0.1:5432 without a password',
   )
 }
 

@@ -62,6 +62,7 @@ const known = {
   host: true,
   data: true,
   database: true,
+  directDatabase: true,
   keepSecret: true,
   logLevel: true,
   logFormat: true,

@@ -30,7 +30,8 @@ test('docs/configuration.md lists every setting with its default', () => {
 })
 
 test('docs/configuration.md names the option that says the same', () => {
-  const wrong = { port: -1, host: ' ', database: ':memory:', logLevel: 'x', logFormat: 'x', bodyLimit: 0, drain: -1 }
+  const addresses = { port: -1, host: ' ', database: ':memory:', directDatabase: 'x' }
+  const wrong = { ...addresses, logLevel: 'x', logFormat: 'x', bodyLimit: 0, drain: -1 }
   const options = Object.fromEntries(rows.filter(([, option]) => option).map(([name, option]) => [option!, name!]))
   try {
     loadConfig({ environment: {}, options: wrong as never, folder: folderWith({}) })

@@ -93,13 +93,18 @@ describe('every problem is told at once', () => {
   test('with its source and what would be right', () => {
     file('.env', 'HOST=http://localhost')
     const found = problems(
-      { NODE_ENV: 'production', PORT: '65536', DATABASE_URL: 'postgres://app:s3cret@db/app', MONOBLOC_LOG: 'loud' },
+      {
+        NODE_ENV: 'production',
+        PORT: '65536',
+        DATABASE_URL: 'postgres://app:s3cret@db/app?sslmode=prefer',
+        MONOBLOC_LOG: 'loud',
+      },
       { drain: -1 },
     )
     expect(found).toEqual({
       PORT: '"65536" is not a port: a whole number from 0 to 65535 (from environment)',
       HOST: expect.stringContaining('is not an address to listen on'),
-      DATABASE_URL: expect.stringContaining('PostgreSQL is not in this version'),
+      DATABASE_URL: expect.stringContaining('say one of disable, require'),
       MONOBLOC_LOG: '"loud" is none of trace, debug, info, warn, error, fatal, silent (from environment)',
       MONOBLOC_DRAIN: expect.stringContaining('(from backend({ drain }))'),
       MONOBLOC_SECRET: expect.stringContaining('is missing'),
@@ -137,11 +142,22 @@ describe('values', () => {
     for (const value of wrong.filter(Boolean)) expect(Object.keys(problems({ [name]: value })), value).toEqual([name])
   })
   test('of a database are paths from the working folder', () => {
-    const database = (url: string) => load({ DATABASE_URL: url }).database.file
+    const fileOf = (environment: NodeJS.ProcessEnv) => (load(environment).database as { file?: string }).file
+    const database = (url: string) => fileOf({ DATABASE_URL: url })
     expect(database('sqlite:var/a%20b.db')).toBe(path.join(folder, 'var', 'a b.db'))
     expect(database('sqlite:///var/a.db')).toBe('/var/a.db')
     expect(database('/var/a.db')).toBe('/var/a.db')
-    expect(load({ MONOBLOC_DATA: '/srv' }).database.file).toBe('/srv/app.db')
+    expect(fileOf({ MONOBLOC_DATA: '/srv' })).toBe('/srv/app.db')
+  })
+  test('of a server are kept as they are, and shown without their password', () => {
+    const url = 'postgresql://app:s3cret@db.example:5433/press?pgbouncer=true'
+    const { database, told } = load({
+      DATABASE_URL: url,
+      DATABASE_DIRECT_URL: 'postgres://app:s3cret@db.example/press',
+    })
+    expect(database).toEqual({ engine: 'postgres', url, directUrl: 'postgres://app:s3cret@db.example/press' })
+    expect(told.find(({ name }) => name === 'DATABASE_URL')?.value).toContain('@db.example:5433/press')
+    expect(JSON.stringify(told)).not.toContain('s3cret')
   })
   test('with a unit are what they say', () => {
     expect(load({ MONOBLOC_BODY_LIMIT: '2MiB', MONOBLOC_DRAIN: '3s' })).toMatchObject({

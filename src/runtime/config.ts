@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { didYouMean, MonoblocError, type Violation } from '../errors.ts'
 import { cleanUrl, type LogLevel, logLevels } from '../observe/index.ts'
-import { type DatabaseConfig, parseDatabaseUrl } from './config-database.ts'
+import { type DatabaseAddress, placeOf } from '../storage/index.ts'
+import { parseDatabaseUrl, parseDirectUrl } from './config-database.ts'
 import { type Environment, type Mode, modes, readEnvironment } from './config-environment.ts'
 import { resolveSecret, type Secret, sessionSecret } from './config-secret.ts'
 import { duration, hostName, oneOf, type Parsed, type Parser, quote, size, wholeNumber } from './config-value.ts'
@@ -18,8 +19,16 @@ export interface ConfigOptions {
   host?: string
   /** The data folder. Default `data`, in the working folder. Environment: MONOBLOC_DATA. */
   data?: string
-  /** Default: the file `app.db` in the data folder. Environment: DATABASE_URL. */
+  /**
+   * `sqlite:path/to/file.db` or `postgres://user:password@host:port/database`. Default: the file `app.db` in the data
+   * folder. Environment: DATABASE_URL.
+   */
   database?: string
+  /**
+   * The same PostgreSQL database without the pooler (`?pgbouncer=true`) that `database` goes through, for what needs a
+   * session of its own, such as migrations. Environment: DATABASE_DIRECT_URL.
+   */
+  directDatabase?: string
   /**
    * Without MONOBLOC_SECRET, make a secret once and keep it in the data folder (`secret`, mode 0600), in production
    * too. For apps that run from one folder on one machine, such as examples: several machines would not share it.
@@ -45,7 +54,7 @@ export interface Config {
   host: string
   /** Absolute. */
   data: string
-  database: DatabaseConfig
+  database: DatabaseAddress
   /** The folder of migrations: `migrations` in the working folder. Absolute. */
   migrations: string
   secret: Secret
@@ -111,9 +120,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     drain: reader.read('MONOBLOC_DRAIN', 'drain', options.drain, duration(0, 600_000), 8000),
   }
   const file = path.join(config.data, 'app.db')
-  const parse: Parser<DatabaseConfig> = (url) => parseDatabaseUrl(url, folder)
-  const fallback: DatabaseConfig = { engine: 'sqlite', file }
-  const database = reader.read('DATABASE_URL', 'database', options.database, parse, fallback)
+  const parse: Parser<DatabaseAddress> = (url) => parseDatabaseUrl(url, folder)
+  const fallback: DatabaseAddress = { engine: 'sqlite', file }
+  const named = reader.read('DATABASE_URL', 'database', options.database, parse, fallback)
+  const direct = reader.read('DATABASE_DIRECT_URL', 'directDatabase', options.directDatabase, parseDirectUrl, '')
+  const database = named.engine === 'postgres' && direct !== '' ? { ...named, directUrl: direct } : named
   const secret = reader.secret(options.keepSecret ?? false, config.data, sources)
   reader.finish()
   return {
@@ -196,7 +207,5 @@ class ConfigReader {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'object'
-    ? String((value as DatabaseConfig).file)
-    : quote(cleanUrl(String(value))).slice(1, -1)
+  return typeof value === 'object' ? placeOf(value as DatabaseAddress) : quote(cleanUrl(String(value))).slice(1, -1)
 }

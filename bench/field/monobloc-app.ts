@@ -73,9 +73,14 @@ const articles = endpoint('GET /articles', {
   returns: z.object({ articles: z.array(Listed), articlesCount: z.int() }),
   async handle({ query: { limit }, db }) {
     const found = await db.find(Article, {
+      fields: ['slug', 'title', 'description', 'createdAt', 'updatedAt'],
       sort: ['-createdAt', '-id'],
       limit,
-      include: { author: true, tags: { sort: 'name' }, favoritesCount: { count: 'fans' } },
+      include: {
+        author: { fields: ['username', 'bio', 'image'] },
+        tags: { fields: ['name'], sort: 'name' },
+        favoritesCount: { count: 'fans' },
+      },
     })
     const articles = found.map(({ tags, author, ...article }) => ({
       ...article,

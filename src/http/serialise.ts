@@ -106,8 +106,8 @@ class Compiler {
     const members = properties.map(([key, property]) => {
       const name = JSON.stringify(key)
       const leaving = this.#expression(property, 'p', `${where}/${key}`)
-      // Between brackets no name means anything but itself. What is undefined JSON.stringify leaves out.
-      return `[${name}]: (p = x[${name}], ${required.has(key) ? leaving : `p === undefined ? p : ${leaving}`})`
+      // Between brackets the one name that means something else is a name. What is undefined JSON.stringify leaves out.
+      return `${key === '__proto__' ? `[${name}]` : name}: (p = x[${name}], ${required.has(key) ? leaving : `p === undefined ? p : ${leaving}`})`
     })
     let code = `let p; const t = {${members.join(',\n')}}`
     const others = schema.additionalProperties ?? (properties.length ? false : {})

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { backend, define, type SystemDb } from 'monobloc'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { engine } from '../conformance/engine.ts'
 import { models, Note, Report, Tag, User } from '../conformance/unit-fixture.ts'
 import { type CallOptions, call } from './call.ts'
 
@@ -44,7 +45,7 @@ let ids: Record<'ann' | 'bob' | 'secret' | 'open' | 'tag' | 'hidden', string>
 const tokens: Record<string, string> = {}
 
 beforeAll(async () => {
-  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' }
+  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'silent', ...(await engine.settings()) }
   port = Number(new URL((await app.start({ port: 0, folder, environment })).url).port)
   await app.transaction(async (db: SystemDb<typeof models, typeof User>) => {
     const [ann, bob] = await db.insert(User, [

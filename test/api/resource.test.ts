@@ -4,6 +4,7 @@ import path from 'node:path'
 import { type Backend, backend, define, model, password, type SystemDb, t } from 'monobloc'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { engine } from '../conformance/engine.ts'
 
 const User = model('user', { id: t.id(), name: t.text().unique(), secret: t.text().writeOnly().default('s') })
 const Tag = model('tag', { id: t.serial(), name: t.text().min(1).unique() })
@@ -97,7 +98,7 @@ const ids: Record<string, string> = {}
 
 beforeAll(async () => {
   await password.hash('warm')
-  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'error' }
+  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'error', ...(await engine.settings()) }
   const logTo = { write: (line: string) => failures.push(line) }
   url = (await app.start({ port: 0, folder, environment, logTo })).url
 })

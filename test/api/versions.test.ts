@@ -5,6 +5,7 @@ import { type Backend, backend, define, model, t } from 'monobloc'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import type { Endpoint } from '../../src/http/index.ts'
+import { engine } from '../conformance/engine.ts'
 import { call, expectProblem } from './call.ts'
 import { openApiErrors } from './openapi-check.ts'
 
@@ -91,7 +92,8 @@ const running: { app: Backend; folder: string }[] = []
 async function start(versions: object, routes: object[] = serve): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'versions-'))
   const app = backend({ name: 'people', serve: routes as Endpoint[], versions: versions as never })
-  const { port } = await app.start({ port: 0, folder, environment: { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' } })
+  const environment = { NODE_ENV: 'test', MONOBLOC_LOG: 'silent', ...(await engine.settings()) }
+  const { port } = await app.start({ port: 0, folder, environment })
   running.push({ app, folder })
   return port
 }

@@ -10,6 +10,8 @@ export interface TestEngine {
   name: 'SQLite' | 'PostgreSQL'
   /** An open database of one test with the tables of a schema. `close` removes it. */
   open(schema: Schema): Promise<{ storage: Storage; close(): Promise<void> }>
+  /** What tells an app to use an empty database of its own, which is gone after the tests of the file. */
+  settings(): Promise<{ DATABASE_URL?: string }>
 }
 
 const sqlite: TestEngine = {
@@ -26,6 +28,8 @@ const sqlite: TestEngine = {
       },
     }
   },
+  // A file in the data folder of the app.
+  settings: async () => ({}),
 }
 
 const postgres: TestEngine = {
@@ -49,6 +53,7 @@ const postgres: TestEngine = {
       },
     }
   },
+  settings: async () => ({ DATABASE_URL: (await newDatabase()).url }),
 }
 
 /** The same text for two schemas of the same tables. */

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { z } from 'zod'
 import { type AnyModel, type Condition, model, parseFilter, Schema, t } from '../../src/schema/index.ts'
 import { Queries } from '../../src/storage/sql/queries.ts'
-import { createSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts'
 import type { MaybePromise, Session, Statement, Storage } from '../../src/storage/storage.ts'
+import { engine } from './engine.ts'
 
 /** A model with a field of every kind. */
 export const Thing = model(
@@ -102,6 +99,8 @@ export const Vote = model(
 export const models = { Thing, User, Profile, Tag, Article, Comment, Vote }
 export const schema = new Schema(Object.values(models))
 
+export const isSqlite = engine.name === 'SQLite'
+
 export interface QueryFixture {
   storage: Storage
   queries: Queries
@@ -113,10 +112,7 @@ export interface QueryFixture {
 }
 
 export async function openQueries(of: Schema = schema): Promise<QueryFixture> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'monobloc-queries-'))
-  const storage = createSqliteStorage({ file: path.join(folder, 'data.db') })
-  await storage.open()
-  await storage.apply(of, await storage.compare(of))
+  const { storage, close } = await engine.open(of)
   const clock = { now: Date.parse('2026-11-22T10:00:00.000Z') }
   return {
     storage,
@@ -124,10 +120,7 @@ export async function openQueries(of: Schema = schema): Promise<QueryFixture> {
     queries: new Queries(storage.dialect, of, { now: () => clock.now }),
     write: (work) => storage.write({ deadline: 20_000 }, work),
     read: async (work) => storage.read({ deadline: 20_000 }, work),
-    async close() {
-      await storage.close()
-      rmSync(folder, { recursive: true })
-    },
+    close,
   }
 }
 
@@ -153,4 +146,23 @@ export function counted(session: Session): { session: Session; statements: strin
     },
   })
   return { session: counting, statements, run }
+}
+
+/** How the engine goes about a statement, step by step. PostgreSQL is kept from reading small tables as they come. */
+export async function planOf(session: Session, statement: string, values: unknown[]): Promise<string[]> {
+  if (isSqlite) {
+    const { rows } = await session.raw(`explain query plan ${statement}`, values)
+    return rows.map((row) => String(row.detail))
+  }
+  await session.raw("select set_config('enable_seqscan', 'off', true)", [])
+  const { rows } = await session.raw(`explain (costs off) ${statement}`, values)
+  return rows.map((row) => String(row['QUERY PLAN']))
+}
+
+/** Many things, by the engine's own SQL: their labels are `x1`, `x2`, … */
+export function fillThings(session: Session, count: number) {
+  const columns = '(label, "createdAt", "updatedAt", version)'
+  const values = "'x' || x, '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 1"
+  const insert = `insert into thing ${columns} select ${isSqlite ? values : values.replaceAll("Z'", "Z'::timestamptz")} from n`
+  return session.raw(`with recursive n(x) as (select 1 union all select x + 1 from n where x < ${count}) ${insert}`, [])
 }

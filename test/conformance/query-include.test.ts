@@ -15,8 +15,10 @@ import {
   Article,
   Comment,
   counted,
+  isSqlite,
   openQueries,
   Profile,
+  planOf,
   type QueryFixture,
   schema,
   Tag,
@@ -373,9 +375,9 @@ test('an included list without a limit may have 1,000 rows for a parent, and not
     expect(((rows[0]!.articles as AnyRow[])[0]!.comments as AnyRow[]).length).toBe(1000)
     await f.queries.insert(session, Comment, { body: 'x', article, author })
     for (const ask of ['find', 'findJson'] as const) {
-      expect(() => f.queries[ask](session, User, { include })).toThrow(
-        expect.objectContaining({ code: 'result_too_large' }),
-      )
+      await expect(async () => f.queries[ask](session, User, { include })).rejects.toMatchObject({
+        code: 'result_too_large',
+      })
     }
     const limited = { comments: { limit: 1001, fields: ['id'] } }
     expect(((await f.queries.get(session, Article, article, { include: limited }))!.comments as AnyRow[]).length).toBe(
@@ -424,8 +426,14 @@ test('an include is worked out for the rows of the page only, also when they mus
     )
     const { session: watched, statements } = counted(session)
     await f.queries.find(watched, Article, { sort: 'title', limit: 2, include: { author: true } })
-    const { rows } = await session.raw(`explain query plan ${statements[0]}`, [3, 0])
-    const plan = rows.map((one) => String(one.detail))
+    const plan = await planOf(session, statements[0]!, [3, 0])
+    if (!isSqlite) {
+      // The page is cut off before the author is looked up for what is left.
+      expect(plan[0]).toMatch(/^Subquery Scan on t2/)
+      expect(plan[1]).toMatch(/^ +-> +Limit/)
+      expect(plan.join()).toMatch(/SubPlan 1.*"?user"?/)
+      return
+    }
     // The page is a subquery of its own: its sort comes before, and outside, the lookup of the author.
     expect(plan[0]).toMatch(/^CO-ROUTINE t2|^MATERIALIZE t2/)
     expect(plan.indexOf('USE TEMP B-TREE FOR ORDER BY')).toBeLessThan(

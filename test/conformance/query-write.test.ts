@@ -4,6 +4,7 @@ import {
   Article,
   Comment,
   counted,
+  isSqlite,
   openQueries,
   Profile,
   type QueryFixture,
@@ -309,7 +310,7 @@ test('typed SQL runs in the same transaction and refuses another', async () => {
       .values({ label: 'x', createdAt: new Date(0), updatedAt: '1970-01-01T00:00:00.000Z', version: 1, done: true })
       .returning(['id', 'done'])
       .executeTakeFirstOrThrow()
-    expect(inserted).toEqual({ id: 1, done: 1 })
+    expect(inserted).toEqual({ id: 1, done: isSqlite ? 1 : true })
     expect(await f.queries.get(session, Thing, 1)).toMatchObject({ done: true, createdAt: new Date(0) })
     const updated = await sql.updateTable('thing').set({ label: 'y' }).executeTakeFirst()
     expect(updated.numUpdatedRows).toBe(1n)

@@ -49,11 +49,11 @@ test('rows that refer to it go with it, or keep it from being emptied', async ()
   await expect(empty(Shelf)).rejects.toMatchObject({ code: 'reference_in_use' })
   await fixture.write('system', (db) => db.delete(Loan, 1))
   expect(await empty(Shelf)).toBe(1)
-  expect(await operations()).toMatchObject([
-    ['book', 'delete', { id: 1 }],
-    ['book', 'delete', { id: 2 }],
-    ['shelf', 'empty', {}],
-  ])
+  const [one, other, last] = await operations()
+  expect([one, other]).toEqual(
+    expect.arrayContaining([1, 2].map((id) => ['book', 'delete', expect.objectContaining({ id })])),
+  )
+  expect(last).toMatchObject(['shelf', 'empty', {}])
 })
 
 test('what is undone leaves everything as it was, and an empty table has nothing to tell', async () => {

@@ -60,7 +60,8 @@ export function translateError(error: unknown): unknown {
     case '23503':
       return new MonoblocError('reference_not_found', options)
     default: {
-      const isLost = error.code.startsWith('08')
+      // A mistake in what was sent, such as a value too few, ends no connection.
+      const isLost = error.code.startsWith('08') && error.code !== '08P01'
       const code = isLost ? 'database_busy' : (codes[error.code] ?? 'database_error')
       return new MonoblocError(code, { ...options, subject: code === 'check_violation' ? error.table : undefined })
     }

@@ -27,7 +27,7 @@ export function isServerError(error: unknown): error is ServerError {
 }
 
 // SQLSTATEs after which the server ends the connection, or is no longer one that can be written to (after a failover).
-const endings = /^(?:08...|57P0[12345]|25P0[34]|F0000|58...)$/
+const endings = /^(?:08(?!P01)...|57P0[12345]|25P0[34]|F0000|58...)$/
 
 /** The connection is of no more use, whatever the statement was. */
 export function endsConnection(error: unknown): boolean {

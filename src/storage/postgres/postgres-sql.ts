@@ -32,7 +32,7 @@ export const postgresEngine: SqlEngine = {
   embedded: (subquery) => subquery,
   joinedRows: (json) => sql`string_agg(${json}::text, ',' || chr(10))`,
   // The count keeps the planner from trying what it takes for a constant.
-  tooMany: () => sql`(${sql.lit(`${tooManyWords}: `)} || count(*))::json`,
+  tooMany: () => sql`to_json((${sql.lit(`${tooManyWords}: `)} || count(*))::integer)`,
   isTooMany: (message) => message.includes(tooManyWords),
   hex: (column) => sql`encode(${column}, 'hex')`,
   laterThan: (column, bound) => sql`greatest(${bound}, ${column} + interval '1 millisecond')`,
@@ -49,6 +49,15 @@ export const postgresEngine: SqlEngine = {
   readSum: (_, text) => BigInt(text),
   roughSum: (column) => sql`sum(${column})`,
   limit: (bound) => bound,
+  // A counter goes forward only, whoever else draws from it meanwhile, unless the new number is so far ahead that nobody
+  // gets there before it is set.
+  countOn({ name, key }, given) {
+    const counter = sql`pg_get_serial_sequence(${sql.lit(`"${name}"`)}, ${sql.lit(key[0]!.name)})::regclass`
+    const ahead = sql`${given}::bigint - coalesce(pg_sequence_last_value(counter), 0)`
+    const drawn = sql`(select max(n) from (select nextval(counter) as n from generate_series(1, ahead)) as drawn)`
+    const moved = sql`case when ahead > 1000 then setval(counter, ${given}::bigint) else ${drawn} end`
+    return sql`select ${moved} from (select counter, ${ahead} as ahead from (select ${counter} as counter) as c) as a where ahead > 0`
+  },
   searchQuery,
   found: (_, table, query) => sql`${sql.ref(`${table}.${searchColumn}`)} @@ ${query}::tsquery`,
   searchIndex(plan, table, query) {

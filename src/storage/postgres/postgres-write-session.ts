@@ -1,7 +1,9 @@
 import { clearImmediate, setImmediate } from 'node:timers'
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
+import type { TableSpec } from '../../schema/index.ts'
 import type { Session } from '../storage.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
+import { emptyTable } from './postgres-empty.ts'
 import { isServerError } from './postgres-lost.ts'
 import { PostgresSession } from './postgres-session.ts'
 
@@ -38,6 +40,10 @@ export class PostgresWriteSession extends PostgresSession implements Session {
     this.#giveUp = reject
   }
 
+  empty(table: TableSpec): Promise<number> {
+    return emptyTable(this, table)
+  }
+
   giveUp(why: ErrorCode): void {
     this.end(why)
     this.#giveUp(new MonoblocError(why))
@@ -52,7 +58,9 @@ export class PostgresWriteSession extends PostgresSession implements Session {
     if (this.#watch) clearImmediate(this.#watch)
     this.#watch = setImmediate(() => {
       this.#watch = undefined
-      if (!this.isPending && !this.#isOver) this.giveUp('foreign_await')
+      if (this.isPending || this.#isOver) return
+      this.end('transaction_ended')
+      this.#giveUp(new MonoblocError('foreign_await'))
     })
   }
 

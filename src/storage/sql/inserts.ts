@@ -7,7 +7,7 @@ import type { ModelPlan, ModelPlans } from './model-plan.ts'
 import type { AnyRow, WriteQuery } from './query.ts'
 import { fieldsShape } from './read-level.ts'
 import type { References } from './references.ts'
-import { compileTemplate, laidOut, Shapes, Slot } from './template.ts'
+import { compileTemplate, laidOut, Shapes, Slot, type Template } from './template.ts'
 import { encodeRow, givenLinks, type InsertedColumn, insertPlan, returning, type WriteTemplate } from './write-plan.ts'
 
 /** Placeholders of one statement: SQLite takes 32,766, PostgreSQL 65,535. */
@@ -23,6 +23,7 @@ export class Inserts {
   readonly #links: LinkWriter
   readonly #references: References
   readonly #templates = new Shapes<WriteTemplate>(keptShapes)
+  readonly #counters = new Map<ModelPlan, Template>()
 
   constructor(plans: ModelPlans, now: () => number, links: LinkWriter, references: References) {
     this.#plans = plans
@@ -66,9 +67,32 @@ export class Inserts {
     const values: SqlValue[] = []
     encodeRow(this.#plans, columns, row, new Date(this.#now()), values)
     return attempt(
-      () => chain(session.cells(template.statement, laidOut(template, values)), (found) => template.codec.row(found!)),
+      () =>
+        chain(session.cells(template.statement, laidOut(template, values)), (found) =>
+          this.#counted(session, plan, columns, [row], template.codec.row(found!)),
+        ),
       (error) => this.#references.refine(session, plan, [row], error),
     )
+  }
+
+  /** `result`, once the counter of a serial key is beyond the keys that were given. */
+  #counted<T>(
+    session: Session,
+    plan: ModelPlan,
+    columns: readonly InsertedColumn[],
+    rows: readonly AnyRow[],
+    result: T,
+  ): MaybePromise<T> {
+    const { engine, dialect } = this.#plans
+    const { serial, uncounted } = insertPlan(plan)
+    if (serial === undefined || columns === uncounted || !engine.countOn) return result
+    let template = this.#counters.get(plan)
+    if (!template) {
+      template = compileTemplate(dialect, engine.countOn(plan, sql`${new Slot(0)}`), 'bounded')
+      this.#counters.set(plan, template)
+    }
+    const greatest = rows.reduce((most, row) => Math.max(most, row[serial] as number), 0)
+    return chain(session.value(template.statement, laidOut(template, [greatest])), () => result)
   }
 
   #together(
@@ -83,7 +107,10 @@ export class Inserts {
     const now = new Date(this.#now())
     for (const row of rows) encodeRow(this.#plans, columns, row, now, values)
     return attempt<AnyRow[]>(
-      () => chain(session.rows(template.statement, laidOut(template, values)), (found) => template.codec.rows(found)),
+      () =>
+        chain(session.rows(template.statement, laidOut(template, values)), (found) =>
+          this.#counted(session, plan, columns, rows, template.codec.rows(found)),
+        ),
       (error) => this.#references.refine(session, plan, rows, error),
     )
   }

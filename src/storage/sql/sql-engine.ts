@@ -33,6 +33,11 @@ export interface SqlEngine {
   readSum(type: ColumnType, text: string): bigint
   /** The sum as far as a double goes, which never fails: what groups are sorted by. */
   roughSum(column: Sql): Sql
+  /**
+   * Sees that a table's counter goes on after a serial key that was given, which may be written any number of times.
+   * Absent where the database sees to it.
+   */
+  countOn?(plan: ModelPlan, given: Sql): RawBuilder<unknown>
   /** What stands after `limit`. */
   limit(bound: Sql): Sql
   /** The value by which the full-text index is asked for rows with all words, of which the last may be a beginning. */

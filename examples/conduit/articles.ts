@@ -17,7 +17,7 @@ const ManyArticles = z.object({ articles: z.array(Listed), articlesCount: z.int(
 const shownTo = (viewer: Viewer) =>
   ({
     author: { include: seenBy(viewer) },
-    tags: { sort: 'name' },
+    tags: { fields: ['name'], sort: 'name' },
     favorited: { exists: 'favoritedBy', where: { id: viewer?.id ?? null } },
     favoritesCount: { count: 'favoritedBy' },
   }) as const
@@ -29,8 +29,11 @@ async function oneArticle(db: Data, slug: string, viewer: Viewer) {
   return { article: withTagList(await db.get(Article, { slug }, { include: shownTo(viewer) })) }
 }
 
-async function manyArticles(db: Data, where: object, { limit, offset }: z.infer<typeof Page>, viewer: Viewer) {
-  const found = await db.find(Article, { where, limit, offset, sort: ['-createdAt', '-id'], include: shownTo(viewer) })
+const listed = ['slug', 'title', 'description', 'createdAt', 'updatedAt'] as const
+
+async function manyArticles(db: Data, where: object, page: z.infer<typeof Page>, viewer: Viewer) {
+  const asked = { where, ...page, fields: listed, include: shownTo(viewer) }
+  const found = await db.find(Article, { ...asked, sort: ['-createdAt', '-id'] })
   return { articles: found.map(withTagList), articlesCount: await db.count(Article, { where }) }
 }
 

@@ -64,6 +64,12 @@ export const peers: readonly Peer[] = [
     [...validated, '@nestjs/platform-fastify'],
     './peers/build/nest-fastify.js',
   ),
+  peer(
+    'adonis',
+    'AdonisJS, Lucid, VineJS',
+    ['@adonisjs/core', '@adonisjs/lucid', '@vinejs/vine', 'luxon', 'better-sqlite3', 'reflect-metadata'],
+    './peers/build/adonis.js',
+  ),
   {
     ...peer('feathers', 'Feathers on Koa, Knex, its schemas', [
       '@feathersjs/feathers',

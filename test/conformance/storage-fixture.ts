@@ -1,6 +1,7 @@
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
 import { model, Schema, t } from '../../src/schema/index.ts'
 import type { LoggedTransaction, Session, SqlRow, SqlValue, Statement, Storage } from '../../src/storage/index.ts'
+import { sqliteRaw } from './storage-sqlite-words.ts'
 
 /** A database of one test. `open` makes one, with the tables of `schema`. */
 export interface StorageUnderTest {
@@ -20,9 +21,78 @@ export interface OpenOptions {
   readerProcesses?: number
   /** How many reads may wait. */
   maxWaitingReads?: number
+  /** Writes at the same time. */
+  writers?: number
   /** Milliseconds that closing waits for reads under way. */
   closeMillis?: number
   clock?: { now(): number }
+}
+
+/** How the engine under test says what the suite can't say alike. */
+export interface EngineWords {
+  name: 'SQLite' | 'PostgreSQL'
+  /** Bound values are `?` on one and `$1` on the other. */
+  placeholder(at: number): string
+  /** Never ends by itself. */
+  endless: string
+  /** The numbers from 1 to the one that is bound. */
+  firstNumbers: string
+  /** Statements that a user may not run, and some that look like them. */
+  refused: string[]
+  taken: string[]
+  /** Refused in a read too. */
+  refusedReading: string[]
+  /** What code binds, and how it comes back. */
+  bound: { sql: string; back: Record<string, unknown> }
+  /** SQL that breaks a constraint, its code, its subject and its violations. */
+  broken: [text: string, code: string, subject: string | undefined, violations: unknown[]][]
+  /** Bytes, the greatest 64-bit integer, a small one, null and a double. */
+  everyKind: string
+  /** Ids of things whose full-text index has the word. */
+  searched: string
+  /** The types of an integer and of text as a difference of schemas names them. */
+  typeNames: RegExp
+  /** Work that may not go on here starts over elsewhere. */
+  movesReads: boolean
+  /** One transaction at a time, in the order in which they came. */
+  isSerial: boolean
+  /** Tests that are not for this engine, by their words, and why. */
+  skips: Readonly<Record<string, string>>
+}
+
+const sqliteWords: EngineWords = {
+  name: 'SQLite',
+  placeholder: () => '?',
+  endless: 'with recursive c (n) as (select 1 union all select n + 1 from c) select max(n) from c',
+  firstNumbers: 'with recursive c (n) as (select 1 union all select n + 1 from c limit ?) select n from c',
+  ...sqliteRaw,
+  everyKind: "select x'00ff' as bytes, 9223372036854775807 as large, 5 as small, null as empty, 0.1 as tenth",
+  searched: 'select rowid as id from monobloc_search_thing where monobloc_search_thing match ?',
+  typeNames: /column thing\.size is INTEGER, not TEXT/,
+  movesReads: true,
+  isSerial: true,
+  skips: {},
+}
+
+/** Of the engine whose suite runs in this process. */
+export let words = sqliteWords
+
+/** Says that the suite is about another engine than SQLite. */
+export function speak(other: EngineWords): void {
+  words = other
+}
+
+/** A test that some engine is excused from; it then says why. */
+export function testUnlessExcused(name: string, work: () => Promise<void>): void {
+  const reason = words.skips[name]
+  if (reason === undefined) test(name, work)
+  else test.skip(`${name} (skipped: ${reason})`, work)
+}
+
+/** SQL with its `?` as the engine wants them. None of the suite's texts has one for anything else. */
+export function spoken(text: string): string {
+  let at = 0
+  return text.replaceAll('?', () => words.placeholder(++at))
 }
 
 export type OpenStorage = (options?: OpenOptions, models?: Schema) => Promise<StorageUnderTest>
@@ -85,14 +155,25 @@ export function sql(text: string, reach: Statement['reach'] = 'bounded'): Statem
   const id = `${reach} ${text}`
   let statement = statements.get(id)
   if (!statement) {
-    statement = { sql: text, reach }
+    statement = { sql: spoken(text), reach }
     statements.set(id, statement)
   }
   return statement
 }
 
+/** A value of a column of `schema`, as the engine binds it. */
+export function bound({ dialect }: Storage, table: string, column: string, value: unknown): SqlValue {
+  const { columns } = schema.tables.find(({ name }) => name === table)!
+  return dialect.encode(columns.find(({ name }) => name === column)!.type, value)
+}
+
 export function insertPerson(session: Session, n: number, name = `person ${n}`) {
   return session.run(sql('insert into person (id, name) values (?, ?)'), [key(n), name])
+}
+
+/** Runs a user's SQL. */
+export function raw(session: Session, text: string, values: readonly unknown[] = []) {
+  return session.raw(spoken(text), values)
 }
 
 export function write<T>(storage: Storage, work: (session: Session) => T | Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Session, Storage } from '../../src/storage/index.ts'
-import { codeOf, key, type OpenStorage, rows, sql, wholeLog, write } from './storage-fixture.ts'
+import { codeOf, key, type OpenStorage, raw, rows, sql, wholeLog, write } from './storage-fixture.ts'
 
 /** One step of a member's work. `n` is a row of which there are few, so that members meet. */
 type Step =
@@ -67,11 +67,13 @@ function predict(steps: readonly Step[], before: Rows, at: number): Rows {
 
 async function perform(session: Session, steps: readonly Step[], at: number): Promise<void> {
   for (const step of steps) {
-    if (step.do === 'insert')
-      session.run(sql('insert into person (id, name) values (?, ?)'), [key(step.n), `new ${step.n}`])
-    else if (step.do === 'rename') {
+    if (step.do === 'insert') {
+      const done = session.run(sql('insert into person (id, name) values (?, ?)'), [key(step.n), `new ${step.n}`])
+      // What is there at once is not waited for.
+      if (done instanceof Promise) await done
+    } else if (step.do === 'rename') {
       await session.run(sql('update person set name = ? where id = ?'), [`renamed ${step.n} by ${at}`, key(step.n)])
-    } else if (step.do === 'delete') await session.raw('delete from person where id = ?', [key(step.n)])
+    } else if (step.do === 'delete') await raw(session, 'delete from person where id = ?', [key(step.n)])
     else if (step.do === 'yield') await null
     else if (step.do === 'throw') throw new Failure('thrown')
     else if (step.do === 'await something foreign') await new Promise((resolve) => setImmediate(resolve))
@@ -102,7 +104,7 @@ async function check(storage: Storage, members: Step[][], before: Rows): Promise
 
 export function exerciseGroups(open: OpenStorage): void {
   test('any writes at the same time do what they would do one after another, and the log tells all of it', async () => {
-    const { storage } = await open()
+    const { storage } = await open({ writers: 1 })
     let state: Rows = new Map()
     await fc.assert(
       fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 10 }), async (members) => {

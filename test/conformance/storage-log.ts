@@ -1,5 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { ample, changes, codeOf, insertPerson, key, type OpenStorage, sql, wholeLog, write } from './storage-fixture.ts'
+import {
+  ample,
+  bound,
+  changes,
+  codeOf,
+  insertPerson,
+  key,
+  type OpenStorage,
+  raw,
+  sql,
+  testUnlessExcused,
+  wholeLog,
+  write,
+} from './storage-fixture.ts'
 
 const insertPost = `insert into post (id, title, body, likes, price, total, ratio, shown, data, photo, day, at, author)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -8,15 +21,21 @@ export function exerciseLog(open: OpenStorage): void {
   describe('the log', () => {
     test('holds every type as JSON has it, before and after a change', async () => {
       const { storage } = await open()
-      const full = [
-        key(1), 'A "title" 🙂', null, 3, -5n, -(2n ** 63n), 0.1, 1, '{"a":[1,null,"x"]}', new Uint8Array([0, 255]),
-        '2026-11-22', '2026-11-22T10:20:30.400Z', null,
-      ] // biome-ignore format: one row of values
+      const of = (values: Record<string, unknown>) =>
+        Object.entries(values).map(([column, value]) => bound(storage, 'post', column, value))
+      const full = of({
+        id: key(1), title: 'A "title" 🙂', body: null, likes: 3, price: '-0.05', total: -(2n ** 63n), ratio: 0.1,
+        shown: true, data: { a: [1, null, 'x'] }, photo: new Uint8Array([0, 255]), day: '2026-11-22',
+        at: new Date('2026-11-22T10:20:30.400Z'), author: null,
+      }) // biome-ignore format: one row of values
       await write(storage, (session) => session.run(sql(insertPost), full))
+      const changed = of({
+        price: '9999999999999999.99', total: 2n ** 63n - 1n, ratio: 1e21, shown: false, photo: new Uint8Array(), title: 'B',
+      }) // biome-ignore format: one row of values
       await write(storage, (session) => {
         const text =
           'update post set price = ?, total = ?, ratio = ?, shown = ?, data = null, photo = ?, at = null, title = ?'
-        return session.run(sql(text), [999999999999999999n, 2n ** 63n - 1n, 1e21, 0, new Uint8Array(), 'B'])
+        return session.run(sql(text), changed)
       })
       await write(storage, (session) => session.run(sql('delete from post'), []))
       const before = {
@@ -65,9 +84,9 @@ export function exerciseLog(open: OpenStorage): void {
       const { storage } = await open()
       await write(storage, async (session) => {
         await insertPerson(session, 1)
-        await session.raw(`insert into label (name) values ('a')`, [])
-        await session.raw(`insert into post (id, title, author) values (?, 'p', ?)`, [key(2), key(1)])
-        await session.raw('insert into post_labels values (?, 1)', [key(2)])
+        await raw(session, `insert into label (name) values ('a')`, [])
+        await raw(session, `insert into post (id, title, author) values (?, 'p', ?)`, [key(2), key(1)])
+        await raw(session, 'insert into post_labels values (?, 1)', [key(2)])
       })
       await write(storage, (session) => session.run(sql('delete from person where id = ?'), [key(1)]))
       const log = await wholeLog(storage)
@@ -79,10 +98,10 @@ export function exerciseLog(open: OpenStorage): void {
       })
     })
 
-    test('has the row that REPLACE took away', async () => {
+    testUnlessExcused('has the row that REPLACE took away', async () => {
       const { storage } = await open()
       await write(storage, (session) => insertPerson(session, 1, 'ann'))
-      await write(storage, (session) => session.raw('replace into person (id, name) values (?, ?)', [key(2), 'ann']))
+      await write(storage, (session) => raw(session, 'replace into person (id, name) values (?, ?)', [key(2), 'ann']))
       const [, { entries }] = (await wholeLog(storage)) as [unknown, { entries: { operation: string; key: object }[] }]
       expect(entries.map(({ operation, key: { ...at } }) => ({ operation, ...at }))).toEqual([
         { operation: 'delete', id: key(1) },
@@ -120,7 +139,7 @@ export function exerciseLog(open: OpenStorage): void {
     })
 
     test('is empty of what was undone', async () => {
-      const { storage } = await open()
+      const { storage } = await open({ writers: 1 })
       const asked = [1, 2, 3, 4].map((n) =>
         codeOf(
           write(storage, async (session) => {

@@ -7,14 +7,14 @@ import {
   insertPerson,
   names,
   type OpenStorage,
+  raw,
   rows,
   sql,
+  testUnlessExcused,
   until,
+  words,
   write,
 } from './storage-fixture.ts'
-
-const endless = 'with recursive c (n) as (select 1 union all select n + 1 from c) select max(n) from c'
-const firstNumbers = 'with recursive c (n) as (select 1 union all select n + 1 from c limit ?) select n from c'
 
 export function exerciseReads(open: OpenStorage): void {
   describe('a read', () => {
@@ -65,8 +65,8 @@ export function exerciseReads(open: OpenStorage): void {
         (session) => session.rows(sql("insert into label (name) values ('x') returning id"), []),
         (session) => session.first(sql("insert into label (name) values ('x') returning id"), []),
         (session) => session.value(sql("insert into label (name) values ('x') returning id"), []),
-        (session) => session.raw("insert into label (name) values ('x')", []),
-        (session) => session.raw("insert into label (name) values ('x') returning id", []),
+        (session) => raw(session, "insert into label (name) values ('x')", []),
+        (session) => raw(session, "insert into label (name) values ('x') returning id", []),
       ]
       for (const attempt of attempts) {
         const read = (async () => storage.read({ deadline: ample }, async (session) => attempt(session)))()
@@ -111,7 +111,7 @@ export function exerciseReads(open: OpenStorage): void {
         kept = session
         await session.all(sql('select 1'), [])
       })
-      for (const call of [() => kept!.all(sql('select 1'), []), () => kept!.raw('select 1', [])]) {
+      for (const call of [() => kept!.all(sql('select 1'), []), () => raw(kept!, 'select 1', [])]) {
         expect(await codeOf((async () => call())())).toBe('transaction_ended')
       }
     })
@@ -150,7 +150,7 @@ export function exerciseReads(open: OpenStorage): void {
   describe('a read that may take long', () => {
     test('is ended at its deadline while others read and write', async () => {
       const { storage } = await open({ readerProcesses: 1 })
-      const late = (async () => storage.read({ deadline: 400 }, (session) => session.raw(endless, [])))()
+      const late = (async () => storage.read({ deadline: 400 }, (session) => raw(session, words.endless, [])))()
       let running = true
       const ended = codeOf(late).finally(() => {
         running = false
@@ -164,7 +164,7 @@ export function exerciseReads(open: OpenStorage): void {
       expect(writes).toBeGreaterThan(5)
       // Another process takes the place of the one that was killed.
       const next = await storage.read({ deadline: ample }, (session) =>
-        session.raw('select count(*) as n from person', []),
+        raw(session, 'select count(*) as n from person', []),
       )
       expect(next.rows[0]!.n).toBe(writes)
     })
@@ -176,17 +176,17 @@ export function exerciseReads(open: OpenStorage): void {
       const seen = await storage.read({ deadline: ample }, async (session) => {
         runs++
         const first = await session.value(sql('select count(*) from person'), [])
-        const { rows: second } = await session.raw('select count(*) as n from person', [])
+        const { rows: second } = await raw(session, 'select count(*) as n from person', [])
         await write(storage, (writing) => insertPerson(writing, 1 + runs))
         const third = await session.value(sql('select count(*) from person'), [])
         return [first, second[0]!.n, third]
       })
-      expect(runs).toBe(2)
+      expect(runs).toBe(words.movesReads ? 2 : 1)
       expect(seen).toEqual([1, 1, 1])
       expect(await names(storage)).toHaveLength(2)
     })
 
-    test('starts over even when its work swallows every error', async () => {
+    testUnlessExcused('starts over even when its work swallows every error', async () => {
       const { storage } = await open()
       const runs: unknown[][] = []
       const result = await storage.read({ deadline: ample }, async (session) => {
@@ -200,7 +200,7 @@ export function exerciseReads(open: OpenStorage): void {
           }
         }
         await attempt(() => session.value(sql('select 7'), []))
-        await attempt(async () => (await session.raw('select 8 as n', [])).rows[0]!.n)
+        await attempt(async () => (await raw(session, 'select 8 as n', [])).rows[0]!.n)
         await attempt(() => session.value(sql('select 9'), []))
         return attempts
       })
@@ -211,13 +211,13 @@ export function exerciseReads(open: OpenStorage): void {
       expect(result).toBe(runs[1])
     })
 
-    test('starts there the next time, by its label', async () => {
+    testUnlessExcused('starts there the next time, by its label', async () => {
       const { storage } = await open()
       let runs = 0
       const read = () =>
         storage.read({ deadline: ample, label: 'report' }, async (session) => {
           runs++
-          return (await session.raw('select 1 as n', [])).rows.length
+          return (await raw(session, 'select 1 as n', [])).rows.length
         })
       await read()
       expect(runs).toBe(2)
@@ -226,12 +226,12 @@ export function exerciseReads(open: OpenStorage): void {
     })
 
     test('is refused beyond the processes there are and those that may wait', async () => {
-      const { storage } = await open({ readerProcesses: 1, maxWaitingReads: 1 })
+      const { storage } = await open({ readers: 1, readerProcesses: 1, maxWaitingReads: 1 })
       const { opened, open: letGo } = gate()
       let running = 0
       const report = async () =>
         storage.read({ deadline: ample }, async (session) => {
-          const { rows: found } = await session.raw('select 1 as n', [])
+          const { rows: found } = await raw(session, 'select 1 as n', [])
           running++
           await opened
           return found.length
@@ -251,27 +251,23 @@ export function exerciseReads(open: OpenStorage): void {
         (async () =>
           storage.read(
             { deadline: ample },
-            async (session) => (await session.raw(firstNumbers, [count])).rows.length,
+            async (session) => (await raw(session, words.firstNumbers, [count])).rows.length,
           ))()
       expect(await read(100_000)).toBe(100_000)
       expect(await codeOf(read(100_001))).toBe('result_too_large')
       const inWrite = (count: number) =>
-        write(storage, async (session) => (await session.raw(firstNumbers, [count])).rows.length)
+        write(storage, async (session) => (await raw(session, words.firstNumbers, [count])).rows.length)
       expect(await inWrite(100_000)).toBe(100_000)
       expect(await codeOf(inWrite(100_001))).toBe('result_too_large')
-      const byPlace = (count: number) => async (session: Session) => session.rows(sql(firstNumbers, 'plan'), [count])
+      const byPlace = (count: number) => async (session: Session) =>
+        session.rows(sql(words.firstNumbers, 'plan'), [count])
       expect(await storage.read({ deadline: ample }, byPlace(3))).toEqual([[1], [2], [3]])
       expect(await codeOf(write(storage, byPlace(100_001)))).toBe('result_too_large')
     })
 
     test('brings bytes, large numbers and errors over as they are', async () => {
       const { storage } = await open()
-      const { rows: found } = await storage.read({ deadline: ample }, (session) =>
-        session.raw(
-          "select x'00ff' as bytes, 9223372036854775807 as large, 5 as small, null as empty, 0.1 as tenth",
-          [],
-        ),
-      )
+      const { rows: found } = await storage.read({ deadline: ample }, (session) => raw(session, words.everyKind))
       expect({ ...found[0] }).toEqual({
         bytes: new Uint8Array([0, 255]),
         large: 2n ** 63n - 1n,
@@ -279,7 +275,7 @@ export function exerciseReads(open: OpenStorage): void {
         empty: null,
         tenth: 0.1,
       })
-      const wrong = (async () => storage.read({ deadline: ample }, (session) => session.raw('select missing', [])))()
+      const wrong = (async () => storage.read({ deadline: ample }, (session) => raw(session, 'select missing', [])))()
       await expect(wrong).rejects.toMatchObject({ code: 'database_error', message: expect.stringContaining('missing') })
     })
   })

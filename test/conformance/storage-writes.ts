@@ -8,10 +8,13 @@ import {
   key,
   names,
   type OpenStorage,
+  raw,
   rows,
   sql,
+  testUnlessExcused,
   until,
   wholeLog,
+  words,
   write,
 } from './storage-fixture.ts'
 
@@ -57,7 +60,7 @@ export function exerciseWrites(open: OpenStorage): void {
       expect(await names(storage)).toEqual(['ann', 'bob'])
     })
 
-    test('is told its position in the log, unless it changed nothing', async () => {
+    testUnlessExcused('is told its position in the log, unless it changed nothing', async () => {
       const { storage } = await open()
       const seen: Session[] = []
       await write(storage, (session) => {
@@ -104,12 +107,14 @@ export function exerciseWrites(open: OpenStorage): void {
           write(storage, (session) => insertPerson(session, n, n % 2 ? `person ${n}` : 'same')),
         ),
       )
-      expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
-      expect(await names(storage)).toEqual(['person 1', 'same', 'person 3', 'person 5'])
+      // Of the two that want one name, whichever came first to the database has it.
+      const failed = all.flatMap(({ status }, at) => (status === 'rejected' ? [at + 1] : []))
+      expect([[2], [4]]).toContainEqual(failed)
+      expect((await names(storage)).sort()).toEqual(['person 1', 'person 3', 'person 5', 'same'])
     })
 
     test('run one after another in the order in which they came, and are logged so', async () => {
-      const { storage } = await open()
+      const { storage } = await open({ writers: 1 })
       // More than one group holds.
       const count = 300
       const seen = await Promise.all(
@@ -127,11 +132,11 @@ export function exerciseWrites(open: OpenStorage): void {
     })
 
     test('answer, rejections too, only when what they saw is on disk', async () => {
-      const { storage } = await open()
+      const { storage } = await open({ writers: 1 })
       let seen: unknown
       const first = write(storage, (session) => insertPerson(session, 1))
-      const second = write(storage, (session) => {
-        throw Object.assign(new Error('saw it'), { saw: session.value(sql('select count(*) from person'), []) })
+      const second = write(storage, async (session) => {
+        throw Object.assign(new Error('saw it'), { saw: await session.value(sql('select count(*) from person'), []) })
       }).catch(async (error) => {
         seen = [error.saw, await names(storage)]
       })
@@ -140,11 +145,21 @@ export function exerciseWrites(open: OpenStorage): void {
     })
 
     test('wait up to a number, and one more is refused', async () => {
-      const { storage } = await open({ maxWaitingWrites: 3 })
-      const asked = [1, 2, 3, 4].map((n) => codeOf(write(storage, (session) => insertPerson(session, n))))
-      expect(await Promise.all(asked)).toEqual(['no error', 'no error', 'no error', 'overloaded'])
+      const { storage } = await open({ maxWaitingWrites: 3, writers: 1 })
+      // Where it runs at once, the first does not wait.
+      const first = words.isSerial ? 1 : 0
+      const asked = [0, 1, 2, 3, 4]
+        .slice(first)
+        .map((n) => codeOf(write(storage, (session) => insertPerson(session, n))))
+      expect(await Promise.all(asked)).toEqual([
+        ...(first ? [] : ['no error']),
+        'no error',
+        'no error',
+        'no error',
+        'overloaded',
+      ])
       expect(await codeOf(write(storage, (session) => insertPerson(session, 5)))).toBe('no error')
-      expect(await names(storage)).toEqual(['person 1', 'person 2', 'person 3', 'person 5'])
+      expect((await names(storage)).slice(1 - first)).toEqual(['person 1', 'person 2', 'person 3', 'person 5'])
     })
   })
 
@@ -217,7 +232,7 @@ export function exerciseWrites(open: OpenStorage): void {
         () => kept!.all(sql('select 1'), []),
         () => kept!.first(sql('select 1'), []),
         () => kept!.value(sql('select 1'), []),
-        () => kept!.raw('select 1', []),
+        () => raw(kept!, 'select 1', []),
         () => kept!.savepoint(() => 1),
       ]
       for (const call of calls) expect(await codeOf((async () => call())())).toBe('transaction_ended')

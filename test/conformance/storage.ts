@@ -4,7 +4,20 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Session } from '../../src/storage/index.ts'
-import { ample, codeOf, gate, insertPerson, names, type OpenStorage, schema, sql, write } from './storage-fixture.ts'
+import {
+  ample,
+  codeOf,
+  gate,
+  insertPerson,
+  names,
+  type OpenStorage,
+  raw,
+  schema,
+  sql,
+  testUnlessExcused,
+  words,
+  write,
+} from './storage-fixture.ts'
 import { exerciseGroups } from './storage-groups.ts'
 import { exerciseLog } from './storage-log.ts'
 import { exerciseRaw } from './storage-raw.ts'
@@ -32,7 +45,7 @@ export function exerciseStorage(
     exerciseSchema(open)
 
     describe('a backup', () => {
-      test('is the database at one instant, while others write', async () => {
+      testUnlessExcused('is the database at one instant, while others write', async () => {
         const { storage } = await open()
         for (let n = 0; n < 200; n++) await write(storage, (session) => insertPerson(session, n))
         const file = path.join(await newFolder(), 'folder', 'copy.db')
@@ -51,7 +64,7 @@ export function exerciseStorage(
         expect(await copy.storage.compare(schema)).toEqual([])
       })
 
-      test('appears whole or not at all', async () => {
+      testUnlessExcused('appears whole or not at all', async () => {
         const { storage } = await open()
         const folder = await newFolder()
         await expect(storage.backup(path.join(folder, 'missing\0name'))).rejects.toThrow()
@@ -71,10 +84,13 @@ export function exerciseStorage(
             }))(),
         )
         await Promise.all([storage.close(), storage.close()])
-        expect([await waiting, await reading]).toEqual(['shutting_down', 'shutting_down'])
+        const written = await waiting
+        // Where it began at once, it has ended well.
+        expect(words.isSerial ? ['shutting_down'] : ['shutting_down', 'no error']).toContain(written)
+        expect(await reading).toBe('shutting_down')
         expect(await codeOf(write(storage, (session) => insertPerson(session, 2)))).toBe('shutting_down')
         expect(await codeOf((async () => storage.read({ deadline: 1_000 }, () => 1))())).toBe('shutting_down')
-        expect(await names(await reopen())).toEqual([])
+        expect(await names(await reopen())).toEqual(written === 'no error' ? ['person 1'] : [])
       })
 
       test('waits for reads under way', async () => {
@@ -87,9 +103,9 @@ export function exerciseStorage(
           return [before, await count(session)]
         })
         const elsewhere = storage.read({ deadline: ample }, async (session) => {
-          await session.raw('select 1', [])
+          await raw(session, 'select 1', [])
           await opened
-          return (await session.raw('select 1', [])).rows.length
+          return (await raw(session, 'select 1', [])).rows.length
         })
         const closing = storage.close()
         letGo()

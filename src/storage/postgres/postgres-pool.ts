@@ -42,7 +42,6 @@ export class PostgresPool {
   #retry: NodeJS.Timeout | undefined
   #failure: unknown
   #closed = false
-  #whenIdle: (() => void)[] = []
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -81,7 +80,10 @@ export class PostgresPool {
     const idle = this.#idle.pop()
     if (idle) return Promise.resolve(idle)
     return new Promise((resolve, reject) => {
-      if (!isCounted && this.#waiting.size >= this.#options.maxWaiting) throw overloaded(this.#options.maxWaiting)
+      const { connections, maxWaiting } = this.#options
+      // Those for whom a connection is opened, or could be, do not wait for others.
+      const ahead = this.#waiting.size - (connections - this.#all.size)
+      if (!isCounted && ahead >= maxWaiting) throw overloaded(maxWaiting)
       const waiting: Waiting = { resolve, reject, timer: undefined }
       const left = deadlineAt - performance.now()
       if (left < longestTimer) {
@@ -121,8 +123,8 @@ export class PostgresPool {
     }
   }
 
-  /** Refuses everyone who waits or comes. Resolves when every connection is back. */
-  async drain(): Promise<void> {
+  /** Refuses everyone who waits or comes, and closes every connection, whoever has it. */
+  async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#retry)
     for (const waiting of this.#waiting) {
@@ -130,17 +132,13 @@ export class PostgresPool {
       waiting.reject(new MonoblocError('shutting_down'))
     }
     this.#waiting.clear()
-    if (this.#idle.length < this.#all.size) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+    await Promise.all([...this.#all].map((one) => this.#shut(one)))
   }
 
-  /** Closes every connection, whoever has it. */
-  async close(): Promise<void> {
-    this.#closed = true
-    const all = [...this.#all]
-    const idle = new Set(this.#idle)
-    await Promise.all(all.map((one) => (idle.has(one) ? one.close() : one.lose(new Error('the pool was closed')))))
-    this.#idle.length = 0
-    this.#all.clear()
+  /** What is under way is cut off; a rollback on its way may arrive. */
+  async #shut(connection: PostgresConnection): Promise<void> {
+    if (!this.#idle.includes(connection)) connection.lose(new Error('the pool was closed'))
+    else await connection.close()
   }
 
   #free(connection: PostgresConnection): void {
@@ -152,11 +150,6 @@ export class PostgresPool {
       return
     }
     this.#idle.push(connection)
-    this.#tellIdle()
-  }
-
-  #tellIdle(): void {
-    if (this.#closed && this.#idle.length >= this.#all.size) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
   /** Opens as many as those who wait need, as far as there may be. */
@@ -190,7 +183,6 @@ export class PostgresPool {
     this.#all.delete(connection)
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
-    this.#tellIdle()
     this.#grow()
   }
 

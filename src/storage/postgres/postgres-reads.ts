@@ -11,6 +11,7 @@ type Work<T> = (session: Session) => MaybePromise<T>
 export class PostgresReads {
   readonly #source: ReadSource
   readonly #running = new Set<(why: ErrorCode) => void>()
+  #whenIdle: (() => void)[] = []
 
   constructor(source: ReadSource) {
     this.#source = source
@@ -36,8 +37,14 @@ export class PostgresReads {
         .finally(() => {
           clearTimeout(timer)
           this.#running.delete(giveUp)
+          if (this.#running.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
         })
     })
+  }
+
+  /** Resolves when those under way have ended. */
+  async drain(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
 
   /** Gives up what is still under way. */

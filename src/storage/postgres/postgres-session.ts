@@ -112,7 +112,8 @@ export abstract class PostgresSession {
     try {
       const result = await work()
       await this.settled()
-      this.#healthy()
+      // What was refused meanwhile is undone already, its savepoints with it.
+      this.check()
       await this.#leave(depth, false)
       return result
     } catch (error) {

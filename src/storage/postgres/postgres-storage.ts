@@ -131,7 +131,7 @@ class PostgresStorage implements Storage {
     this.#pool = undefined
     await this.#writer?.close()
     const late = new AbortController()
-    const drained = pool?.drain().then(() => late.abort())
+    const drained = this.#reads?.drain().then(() => late.abort())
     await Promise.race([drained, wait(this.#settings.closeMillis, undefined, late).catch(() => {})])
     this.#reads?.giveUp('shutting_down')
     await pool?.close()

@@ -141,7 +141,7 @@ export class PostgresWriter {
 
   #distribute({ answered, again, unknown }: TurnEnd): void {
     for (const member of answered) this.#answer(member)
-    for (const member of again) this.#putBack(member)
+    this.#putBack(again)
     if (unknown) void this.#findOut(unknown.members, unknown.lost)
   }
 
@@ -160,28 +160,37 @@ export class PostgresWriter {
     member.reject(error)
   }
 
-  /** In line again, first of all, after a moment. What was lost with its connection, or only begins again, need not wait. */
-  #putBack(member: WriteMember): void {
-    if (member.state === 'settled') return
-    if (this.#closing) {
-      this.#settle(member, new MonoblocError('shutting_down'))
-      return
+  /** In line again, first of all, and after a moment where they met others. */
+  #putBack(members: readonly WriteMember[]): void {
+    const atOnce: WriteMember[] = []
+    for (const member of members) {
+      if (member.state === 'settled') continue
+      if (this.#closing) {
+        this.#settle(member, new MonoblocError('shutting_down'))
+        continue
+      }
+      member.state = 'waiting'
+      member.session = undefined
+      member.tries++
+      if (member.obstacle === undefined || endsConnection(member.obstacle)) atOnce.push(member)
+      else this.#rest(member)
     }
-    member.state = 'waiting'
-    member.session = undefined
-    const met = member.obstacle !== undefined && !endsConnection(member.obstacle)
-    if (met) member.alone ||= member.tries > 0
-    const pause = met ? Math.random() * Math.min(longestPause, shortestPause * 2 ** member.tries) : 0
-    member.tries++
+    if (atOnce.length === 0) return
+    for (const member of atOnce) member.ticket = ++this.#ticket
+    this.#queue.unshift(atOnce)
+    this.#pump()
+  }
+
+  #rest(member: WriteMember): void {
+    member.alone ||= member.tries > 1
     this.#resting.add(member)
-    const back = () => {
+    const pause = Math.random() * Math.min(longestPause, shortestPause * 2 ** member.tries)
+    setTimeout(() => {
       if (!this.#resting.delete(member)) return
       member.ticket = ++this.#ticket
       this.#queue.unshift([member])
       this.#pump()
-    }
-    if (pause < 1) process.nextTick(back)
-    else setTimeout(back, pause)
+    }, pause)
   }
 
   #notBegun(first: WriteMember, error: unknown): void {
@@ -194,12 +203,10 @@ export class PostgresWriter {
   async #findOut(members: WriteMember[], lost: LostTransaction): Promise<void> {
     const deadlineAt = Math.max(...members.map((member) => member.deadlineAt)) + this.#options.commitGraceMillis
     const outcome = await this.#options.outcome(lost, deadlineAt)
-    for (const member of members) {
-      if (member.state === 'settled') continue
-      if (outcome === 'committed') this.#answer(member)
-      else if (outcome === 'aborted') this.#putBack(member)
-      else this.#settle(member, unknownOutcome())
-    }
+    const left = members.filter((member) => member.state !== 'settled')
+    if (outcome === 'aborted') this.#putBack(left)
+    else
+      for (const member of left) outcome === 'committed' ? this.#answer(member) : this.#settle(member, unknownOutcome())
   }
 
   #setTimer(member: WriteMember, millis: number): void {
@@ -240,7 +247,7 @@ export class PostgresWriter {
 const processPart = `${randomBytes(9).toString('base64url')}-`
 
 // Milliseconds: from about what a transaction takes to what nobody notices beside a deadline of seconds.
-const shortestPause = 4
+const shortestPause = 2
 const longestPause = 250
 
 function unknownOutcome(): MonoblocError {

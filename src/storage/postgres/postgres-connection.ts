@@ -22,6 +22,9 @@ export interface ConnectionOptions {
   cancel(client: DriverClient): Promise<void>
 }
 
+/** The SQLSTATE of a warning that has none of its own. */
+const warning = '01000'
+
 /**
  * One connection, and what it has prepared.
  *
@@ -41,6 +44,7 @@ export class PostgresConnection implements BatchOwner {
   #flushing = false
   #lost: ConnectionLost | undefined
   #names = 0
+  #warnings = 0
   #interrupting: Promise<void> | undefined
   #whenQuiet: (() => void)[] = []
   /** Is told once, when the connection is lost. */
@@ -52,6 +56,14 @@ export class PostgresConnection implements BatchOwner {
     this.#options = options
     client.on('error', (error) => this.lose(error))
     client.on('end', () => this.lose(undefined))
+    client.on('notice', ({ code }) => {
+      if (code === warning) this.#warnings++
+    })
+  }
+
+  /** How often the server has warned so far, whatever it said. */
+  get warnings(): number {
+    return this.#warnings
   }
 
   get epoch(): string {

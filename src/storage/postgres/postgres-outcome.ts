@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Statement } from '../storage.ts'
 import type { Answer } from './postgres-batch.ts'
@@ -36,6 +37,11 @@ const endIdle: Statement = {
   reach: 'bounded',
 }
 
+// Its own commit comes back when everything before it is as durable as the server was told to make it, which may mean on a
+// standby. A transaction that was seen need not be: whoever waited for the standby may have been cut off, and the server
+// may have been killed before the standby heard of it.
+const madeDurable: Statement = { sql: "select pg_logical_emit_message(true, 'monobloc', '')", reach: 'bounded' }
+
 /** Milliseconds between two looks. */
 const pause = 100
 
@@ -53,10 +59,13 @@ export async function findOutcome(pool: PostgresPool, lost: LostTransaction, dea
   while (performance.now() < deadlineAt) {
     try {
       const connection = await pool.take(deadlineAt, 'database_busy', true)
+      const giveUp = () => connection.lose(new Error('what became of a transaction could not be found out in time'))
+      const timer = setTimeout(giveUp, Math.max(0, deadlineAt - performance.now()))
       try {
         const found = await lookUpOn(connection, lost, performance.now() - begunAt > patience)
         if (found) return found
       } finally {
+        clearTimeout(timer)
         pool.give(connection)
       }
     } catch (error) {
@@ -81,12 +90,17 @@ async function lookUpOn(
     return undefined
   }
   if (status === 'aborted') return 'aborted'
-  if (status === 'committed' && now === before) return 'committed'
+  if (status === 'committed' && now === before) return durable(connection)
   // The server is another than it was, or was restored from its log: the number may have been given anew. A transaction
   // has the rows of one process's units, so that a foreign one says that it has. Without a row nobody can tell.
   const found = (await ask(connection, { statement: unitsOf, values: [transaction] })).rows
-  if (found.some(([unit]) => units.has(unit!))) return 'committed'
+  if (found.some(([unit]) => units.has(unit!))) return durable(connection)
   return found.length > 0 ? 'aborted' : 'unknown'
+}
+
+async function durable(connection: PostgresConnection): Promise<'committed'> {
+  await ask(connection, { statement: madeDurable, values: [] })
+  return 'committed'
 }
 
 function ask(connection: PostgresConnection, { statement, values }: OwnStatement): Promise<Answer> {

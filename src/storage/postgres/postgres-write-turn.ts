@@ -1,9 +1,11 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { Statement } from '../storage.ts'
 import type { Answer } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
 import { ConnectionLost, endsConnection, isMemberOnly, isPassing } from './postgres-lost.ts'
 import type { LostTransaction } from './postgres-outcome.ts'
+import { longestTimer } from './postgres-pool.ts'
 import { memberSavepoint, StartOver } from './postgres-session.ts'
 import { type OwnStatement, wireValues } from './postgres-values.ts'
 import type { WriteMember } from './postgres-write-member.ts'
@@ -208,28 +210,46 @@ export class PostgresWriteTurn {
       if (this.#state === 'begun') this.#connection.tell(rollback)
       return this.#end(this.#done)
     }
+    const connection = this.#connection
+    const before = connection.warnings
+    // A connection may be silent for good, and nobody else could use it.
+    const left = Math.max(
+      shortestCommit,
+      Math.max(...this.#done.map(({ deadlineAt }) => deadlineAt)) - performance.now(),
+    )
+    const giveUp = () => connection.lose(new Error('COMMIT was not answered in time'))
+    const timer = left < longestTimer ? setTimeout(giveUp, left) : undefined
     try {
       const { tag } = await new Promise<Answer>((done, failed) =>
-        this.#connection.ask({ statement: commit, values: [], maxRows: 1, done, failed }),
+        connection.ask({ statement: commit, values: [], maxRows: 1, done, failed }),
       )
       if (tag !== 'COMMIT') throw new Error(`the server answered COMMIT with ${tag}`)
-      return this.#end(this.#done)
     } catch (error) {
       return this.#notCommitted(error)
+    } finally {
+      clearTimeout(timer)
     }
+    // Such as that somebody has ended its wait for the standby: it is committed here, and may be nowhere else.
+    return (connection.warnings !== before && this.#lookedUp()) || this.#end(this.#done)
+  }
+
+  /** What became of the transaction has to be looked up. Undefined for one that has written nothing. */
+  #lookedUp(): TurnEnd | undefined {
+    const transaction = this.#transaction
+    if (transaction === undefined) return undefined
+    const members = this.#done
+    const units = new Set(members.map(({ unit }) => unit))
+    return { ...this.#end([]), unknown: { members, lost: { transaction, epoch: this.#connection.epoch, units } } }
   }
 
   #notCommitted(error: unknown): TurnEnd {
+    if (endsConnection(error) && !(error instanceof ConnectionLost && !error.sent)) {
+      const end = this.#lookedUp()
+      // What has written nothing can begin again.
+      if (end) return end
+    }
     const members = this.#done
     this.#done = []
-    if (endsConnection(error) && !(error instanceof ConnectionLost && !error.sent)) {
-      const transaction = this.#transaction
-      // What has written nothing can begin again.
-      if (transaction !== undefined) {
-        const units = new Set(members.map(({ unit }) => unit))
-        return { ...this.#end([]), unknown: { members, lost: { transaction, epoch: this.#connection.epoch, units } } }
-      }
-    }
     this.#connection.tell(rollback)
     if (members.length === 1 && !endsConnection(error) && !isPassing(error) && !isPassing((error as Error).cause)) {
       const [member] = members
@@ -250,6 +270,9 @@ export class PostgresWriteTurn {
     return { answered, again: this.#again, unknown: undefined }
   }
 }
+
+/** Milliseconds that a COMMIT has at least to be answered, when the work took until its deadline. */
+const shortestCommit = 1_000
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'

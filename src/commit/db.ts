@@ -146,6 +146,11 @@ export class ScopedDb {
     return (db as ScopedDb).#scope.read(work)
   }
 
+  /** A new row, which `documentOf` has as a document where that costs nothing more. */
+  static insert(db: unknown, model: AnyModel, input: unknown): MaybePromise<AnyRow> {
+    return (db as ScopedDb).#scope.write((rows) => rows.insert(model, input, true))
+  }
+
   /**
    * Sees that all calls of a db, and of those made of it, have been waited for.
    *

@@ -44,9 +44,10 @@ export class RowWriter extends RowReader {
     this.#db = db
   }
 
-  async insert(model: AnyModel, input: unknown): Promise<AnyRow> {
+  /** @param document the row is to come as a document, too, where no hook may change it afterwards */
+  async insert(model: AnyModel, input: unknown, document = false): Promise<AnyRow> {
     const rule = this.may(model, 'create')
-    return this.#inserted(model, rule, validated(model, 'insert', input, this.guard !== undefined))
+    return this.#inserted(model, rule, validated(model, 'insert', input, this.guard !== undefined), document)
   }
 
   async insertMany(model: AnyModel, inputs: readonly unknown[]): Promise<AnyRow[]> {
@@ -130,12 +131,13 @@ export class RowWriter extends RowReader {
     return update === undefined ? found : this.update(model, keyOf(model, found), update)
   }
 
-  async #inserted(model: AnyModel, rule: Condition | undefined, given: AnyRow): Promise<AnyRow> {
+  async #inserted(model: AnyModel, rule: Condition | undefined, given: AnyRow, document = false): Promise<AnyRow> {
     return this.#whole(model, undefined, rule, ['beforeInsert', 'afterInsert'], async () => {
       const values = await this.#before(model, 'insert', given, {})
       checkComplete(model, values)
       await checkReferences(this, model, ownOf(given, values))
-      const row = await this.queries.insert(this.session, model, values)
+      const asked = { document: document && !this.#has(model, 'afterInsert') }
+      const row = await this.queries.insert(this.session, model, values, asked)
       await this.#after(model, rule, 'afterInsert', row)
       return this.#shown(model, row, given)
     })

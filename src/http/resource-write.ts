@@ -10,7 +10,7 @@ import {
   type StandardSchemaV1,
   writableFields,
 } from '../schema/index.ts'
-import type { AnyRow } from '../storage/index.ts'
+import { type AnyRow, documentOf } from '../storage/index.ts'
 import { JsonText } from './answer.ts'
 import { checkPrecondition, contentTag } from './conditional.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -47,12 +47,13 @@ export function createEndpoint(make: ResourceEndpoint, model: AnyModel, at: stri
       errors: ['forbidden', 'unique_violation', 'reference_not_found'],
     },
     async handle({ db, body, reply }: WriteContext<AnyRow>) {
-      const row = (await db.insert(model, body)) as AnyRow
+      const row = await ScopedDb.insert(db, model, body)
       const key = keyOf(model, row)
       reply.created(at + pathOfKey(model, key))
-      const text = await shown(db, model, key)
-      if (!text) reply.status(204)
-      return text
+      const text = documentOf(row)
+      const answer = text === undefined ? await shown(db, model, key) : new JsonText(text, contentTag(text))
+      if (!answer) reply.status(204)
+      return answer
     },
   })
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { documentOf } from '../../src/storage/sql/inserts.ts'
 import type { AnyRow } from '../../src/storage/sql/query.ts'
 import {
   Article,
@@ -33,6 +34,21 @@ async function failure(work: () => unknown): Promise<any> {
   }
   throw new Error('it did not fail')
 }
+
+test('an inserted row comes with the document that a read would give, where SQL alone can make it', async () => {
+  await f.write(async (session) => {
+    const { session: watched, statements } = counted(session)
+    const author = await f.queries.insert(watched, User, { name: 'ann' }, { document: true })
+    const values = { title: 'A "title" ü', score: -3, author: author.id }
+    const article = await f.queries.insert(watched, Article, values, { document: true })
+    expect(statements).toHaveLength(2)
+    expect(documentOf(article)).toBe(await f.queries.getJson(session, Article, article.id))
+    expect(documentOf(author)).toBe(await f.queries.getJson(session, User, author.id))
+    // Its virtual field needs code.
+    expect(documentOf(await f.queries.insert(session, Thing, { label: 'x' }, { document: true }))).toBeUndefined()
+    expect(documentOf(await f.queries.insert(session, Tag, { name: 'x' }))).toBeUndefined()
+  })
+})
 
 test('an insert fills in what is not given, and returns the row', async () => {
   await f.write(async (session) => {

@@ -16,6 +16,24 @@ const mostPlaceholders = 32_766
 const mostTogether = 256
 const keptShapes = 256
 
+const documents = new WeakMap<AnyRow, string>()
+
+/**
+ * An inserted row as one JSON document, as a read would give it; undefined where it was not asked for, or SQL alone can't
+ * make it. To read it back would cost another round trip, and under PostgreSQL's SERIALIZABLE a conflict with whoever
+ * inserts beside it: what is locked is the page of the index.
+ */
+export function documentOf(row: AnyRow): string | undefined {
+  return documents.get(row)
+}
+
+function withDocument({ codec, documentAt }: WriteTemplate, cells: SqlValue[]): AnyRow {
+  const document = documentAt === undefined ? undefined : (cells[documentAt] as string)
+  const row = codec.row(cells)
+  if (document !== undefined) documents.set(row, document)
+  return row
+}
+
 /** New rows, one or many to a statement. */
 export class Inserts {
   readonly #plans: ModelPlans
@@ -35,7 +53,7 @@ export class Inserts {
   insert(session: Session, model: AnyModel, row: AnyRow, query: WriteQuery = {}): MaybePromise<AnyRow> {
     const plan = this.#plans.of(model)
     const links = givenLinks(plan, row)
-    if (links.length === 0) return this.#one(session, plan, row, query.fields)
+    if (links.length === 0) return this.#one(session, plan, row, query.fields, query.document)
     return session.savepoint(() =>
       chain(this.#one(session, plan, row, withKey(plan, query.fields)), (inserted) =>
         chain(this.#links.add(session, plan, inserted, links), () => inserted),
@@ -61,15 +79,21 @@ export class Inserts {
     return session.savepoint(() => chain(each(parts, insertPart), () => inserted))
   }
 
-  #one(session: Session, plan: ModelPlan, row: AnyRow, fields: readonly string[] | undefined): MaybePromise<AnyRow> {
+  #one(
+    session: Session,
+    plan: ModelPlan,
+    row: AnyRow,
+    fields: readonly string[] | undefined,
+    document = false,
+  ): MaybePromise<AnyRow> {
     const columns = columnsFor(plan, row)
-    const template = this.#template(plan, columns, 1, fields)
+    const template = this.#template(plan, columns, 1, fields, document)
     const values: SqlValue[] = []
     encodeRow(this.#plans, columns, row, new Date(this.#now()), values)
     return attempt(
       () =>
         chain(session.cells(template.statement, laidOut(template, values)), (found) =>
-          this.#counted(session, plan, columns, [row], template.codec.row(found!)),
+          this.#counted(session, plan, columns, [row], withDocument(template, found!)),
         ),
       (error) => this.#references.refine(session, plan, [row], error),
     )
@@ -135,10 +159,12 @@ export class Inserts {
     columns: readonly InsertedColumn[],
     rows: number,
     fields: readonly string[] | undefined,
+    document = false,
   ): WriteTemplate {
-    const shape = `${plan.name}:${rows}:${columns.length}:${fieldsShape(fields)}`
+    const shape = `${document ? 'json:' : ''}${plan.name}:${rows}:${columns.length}:${fieldsShape(fields)}`
     return (
-      this.#templates.get(shape) ?? this.#templates.set(shape, compileInsert(this.#plans, plan, columns, rows, fields))
+      this.#templates.get(shape) ??
+      this.#templates.set(shape, compileInsert(this.#plans, plan, columns, rows, fields, document))
     )
   }
 }
@@ -159,10 +185,11 @@ function compileInsert(
   columns: readonly InsertedColumn[],
   rows: number,
   fields: readonly string[] | undefined,
+  document: boolean,
 ): WriteTemplate {
-  const { returned, codec } = returning(plans, plan, fields)
+  const { returned, ...rest } = returning(plans, plan, fields, document)
   const query = sql`${insertInto(plan, columns, rows)} returning ${returned}`
-  return { codec, ...compileTemplate(plans.dialect, query, 'bounded') }
+  return { ...rest, ...compileTemplate(plans.dialect, query, 'bounded') }
 }
 
 /** `insert into … values …`, with the rows' values in the first slots. */

@@ -118,6 +118,8 @@ export interface WriteQuery {
   restrict?: Restrict
   /** What the returned row holds. Default: every visible field. */
   fields?: readonly string[]
+  /** An inserted row is to come as a document, too: see `documentOf`. Without `fields` only. */
+  document?: boolean
 }
 
 export interface ChangeQuery extends WriteQuery {

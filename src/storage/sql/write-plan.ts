@@ -6,12 +6,15 @@ import { sql } from './kysely.ts'
 import type { LinkField, ModelPlan, ModelPlans, StoredColumn } from './model-plan.ts'
 import type { AnyRow } from './query.ts'
 import { levelOf } from './read-level.ts'
+import { isJson, SqlWriter } from './read-sql.ts'
 import { RowCodec } from './row-codec.ts'
 import type { Template } from './template.ts'
 
 /** A statement that changes rows, and what reads the rows that it returns. */
 export interface WriteTemplate extends Template {
   codec: RowCodec
+  /** Where among the cells the row stands as a document, if it does. */
+  documentAt?: number | undefined
 }
 
 /** What an insert stores in one column. */
@@ -78,13 +81,28 @@ export function givenLinks(plan: ModelPlan, row: AnyRow): { link: LinkField; key
   })
 }
 
-/** `returning` the fields of a row, and what reads them. */
-export function returning({ dialect }: ModelPlans, plan: ModelPlan, fields: readonly string[] | undefined) {
+/**
+ * `returning` the fields of a row, and what reads them.
+ *
+ * @param document with the row as a document behind them, where SQL can make it
+ */
+export function returning(
+  { dialect, engine }: ModelPlans,
+  plan: ModelPlan,
+  fields: readonly string[] | undefined,
+  document = false,
+) {
   const level = levelOf(plan, fields, [])
   const columns: Expression<unknown>[] = level.stored.map(
     ({ name, type }) => sql`${dialect.selected(type, sql.ref(name))} as ${sql.ref(name)}`,
   )
-  return { returned: columns.length > 0 ? sql.join(columns) : sql`1 as ${sql.ref('~')}`, codec: new RowCodec(level) }
+  if (columns.length === 0) columns.push(sql`1 as ${sql.ref('~')}`)
+  const documentAt = document && isJson(dialect, level) ? columns.length : undefined
+  if (documentAt !== undefined) {
+    const made = new SqlWriter(dialect, engine, 'json').document(level, plan.name)
+    columns.push(sql`${made} as ${sql.ref('~json')}`)
+  }
+  return { returned: sql.join(columns), codec: new RowCodec(level), documentAt }
 }
 
 /** Which columns a patch sets, in the model's order, so that patches of the same fields have one shape. */

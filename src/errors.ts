@@ -337,6 +337,12 @@ export const errorTable = {
     message: 'This database is backed up by its own tools.',
     remedy: 'Use pg_dump, or the backups of whoever runs the server.',
   },
+  migration_stopped: {
+    status: 500,
+    message: 'The migration was stopped on its way; what it had done is kept.',
+    remedy:
+      'Correct what the message names, in the rows or in the part of the file that has not run, and run `monobloc migrate apply` again: it goes on where it was.',
+  },
   dependency_missing: {
     status: 500,
     message: 'An optional part is not installed.',

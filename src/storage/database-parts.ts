@@ -4,6 +4,7 @@ import { cleanUrl } from '../observe/index.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Explainer } from './explain.ts'
 import type { Migrator } from './migrations/migration.ts'
+import { createPostgresMigrator } from './postgres/postgres-migrator.ts'
 import type { PostgresOptions } from './postgres/postgres-options.ts'
 import { createPostgresStorage } from './postgres/postgres-storage.ts'
 import type { IndexAdvice } from './sqlite/sqlite-index-advice.ts'
@@ -34,7 +35,10 @@ export interface DatabasePartsOptions extends Pick<SqliteOptions, 'mode' | 'cloc
 export function databaseParts(address: DatabaseAddress, options: DatabasePartsOptions = {}): DatabaseParts {
   const { clock } = options
   if (address.engine === 'postgres') {
-    return { storage: createPostgresStorage({ ...address, clock }), migrator: noMigrator }
+    return {
+      storage: createPostgresStorage({ ...address, clock }),
+      migrator: createPostgresMigrator({ ...address, clock }),
+    }
   }
   const { file } = address
   return {
@@ -78,17 +82,4 @@ function onlySqlite(command: string): MonoblocError {
   return new MonoblocError('configuration_invalid', {
     detail: `monobloc ${command} looks at SQLite files only; ask PostgreSQL itself, by monobloc db.`,
   })
-}
-
-const refuse = () =>
-  Promise.reject(new MonoblocError('migration_refused', { detail: 'There are no migrations on PostgreSQL yet.' }))
-
-const noMigrator: Migrator = {
-  plan: refuse,
-  history: async () => [],
-  status: refuse,
-  apply: refuse,
-  follow: async () => ({ steps: [], questions: [] }),
-  remove: refuse,
-  migratedTo: async () => 0,
 }

@@ -103,6 +103,13 @@ export interface Migrator {
   follow(schema: Schema): Promise<Pick<MigrationPlan, 'steps' | 'questions'>>
   /** Deletes the database. @throws MonoblocError `database_busy` while another program has it open */
   remove(): Promise<void>
+  /**
+   * Runs `work` while no other process changes the schema by a migrator: of several that start at once on one database, one
+   * makes it ready and the others find it so.
+   *
+   * @throws MonoblocError `database_busy` when another one takes too long
+   */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
   /** Up to which position of the log only migrations have written: a database that is no further has yet to be filled. */
   migratedTo(): Promise<number>
 }

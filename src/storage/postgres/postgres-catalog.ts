@@ -44,8 +44,7 @@ const columnsSql = `
 select c.relname as "table", a.attname as name, format_type(a.atttypid, a.atttypmod) as type, not a.attnotnull as nullable,
   pg_get_expr(d.adbin, d.adrelid) as given, a.attidentity <> '' as counted,
   (select collname from pg_collation where oid = a.attcollation) as collation
-from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    and a.attgenerated = '' and a.attname not like 'monobloc\\_search%'
+from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
   left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and c.relkind in ('r', 'p')
   and not exists (select from pg_depend e where e.objid = c.oid and e.deptype = 'e')
@@ -68,6 +67,7 @@ select c.relname as "table", i.relname as name, x.indisunique as is_unique, x.in
   pg_get_indexdef(i.oid, 0, true) as sql
 from pg_index x join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
 where c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) and not x.indisprimary
+  and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated <> '' and a.attnum = any(x.indkey))
   and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x') and k.conrelid = c.oid)
 order by i.oid`
 

@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import type { Ask } from './postgres-catalog.ts'
 import { translateError } from './postgres-errors.ts'
+import { endsConnection } from './postgres-lost.ts'
 
 /** What is used of a client of `pg`. */
 export interface MigrationConnection {
@@ -184,11 +185,29 @@ export class MigrationClient {
 
 /** A lock was not to be had in time, or two waited for each other. */
 function isLocked(error: unknown): boolean {
-  const found = error instanceof MonoblocError ? error.cause : error
-  const code = (found as { code?: string } | undefined)?.code
+  const code = (error as { code?: string } | undefined)?.code
   return code === '55P03' || code === '40P01'
 }
 
+/** The connection went. */
+export function isCutOff(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof MonoblocError) return false
+  return (
+    endsConnection(error) || /^(Connection terminated|Client has encountered|read ECONN|write E)/.test(error.message)
+  )
+}
+
+/** Nothing that a file says is wrong: the transaction may be begun anew, or its end is not known here. */
+export function isInterrupted(error: unknown): boolean {
+  return isLocked(error) || isCutOff(error)
+}
+
+/** As an error of Monobloc's. */
 export function translated(error: unknown): unknown {
-  return error instanceof MonoblocError ? error : translateError(error)
+  if (error instanceof MonoblocError) return error
+  if (!isCutOff(error)) return translateError(error)
+  return new MonoblocError('database_unavailable', {
+    detail: `The connection was lost in the middle of a migration: ${(error as Error).message}. Applied again, it goes on where it was.`,
+    cause: error,
+  })
 }

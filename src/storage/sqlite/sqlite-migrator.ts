@@ -55,6 +55,11 @@ class SqliteMigrator implements Migrator {
     return (await this.#work()).follow(schema)
   }
 
+  // Each change takes the file's own lock, and what was done meanwhile is seen then.
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return work()
+  }
+
   async remove(): Promise<void> {
     if (!existsSync(this.#file)) return
     const db = new DatabaseSync(this.#file, { timeout: 0 })

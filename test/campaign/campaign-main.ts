@@ -45,10 +45,10 @@ export async function runCampaigns(folder: string, args: string[], results: stri
   let violations = 0
   for (const run of runs) {
     const { campaign, engine } = run
-    const missing = campaign.unavailable?.()
+    const missing = campaign.unavailable?.(engine)
     if (missing !== undefined) {
-      console.error(`${campaign.name} is skipped: ${missing}`)
-      if (only !== undefined) return 1
+      console.error(`${campaign.name} on ${engine} is skipped: ${missing}`)
+      if (only !== undefined && (values.engine !== undefined || campaign.engines.length === 1)) return 1
       continue
     }
     const first = Number(values.from)

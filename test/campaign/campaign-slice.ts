@@ -5,9 +5,9 @@ import { loadCampaigns, withFolder } from './campaign-files.ts'
 /** Makes a test of every seed in the slices of a folder's campaigns. A test file calls it at its top level. */
 export async function testSlices(folder: string): Promise<void> {
   for (const campaign of await loadCampaigns(folder)) {
-    const missing = campaign.unavailable?.()
     describe.each(campaign.engines)(`${campaign.name} on %s`, (engine) => {
       test.for(campaign.slice)('seed %i', { timeout: 120_000 }, async (seed, { skip }) => {
+        const missing = campaign.unavailable?.(engine)
         skip(missing !== undefined, missing)
         const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder }))
         expect(result.violations).toEqual([])

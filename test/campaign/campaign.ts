@@ -15,8 +15,8 @@ export interface Campaign {
   slice: readonly number[]
   /** What a seed does not fix, where there is something: printed with how to run it again. */
   chance?: string
-  /** Why it can't run on this machine, such as a missing tool; undefined when it can. */
-  unavailable?(): string | undefined
+  /** Why it can't run on this machine, such as a missing tool or a missing server; undefined when it can. */
+  unavailable?(engine: string): string | undefined
   /** One seed. All its randomness comes from the seed, so that a violation comes back with it. */
   run(seed: number, options: CampaignOptions): Promise<CampaignResult>
   /** After all seeds of a whole run: what they show together, such as a table of what was covered. It is printed and kept. */

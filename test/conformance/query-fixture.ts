@@ -154,7 +154,7 @@ export async function planOf(session: Session, statement: string, values: unknow
     const { rows } = await session.raw(`explain query plan ${statement}`, values)
     return rows.map((row) => String(row.detail))
   }
-  await session.raw("select set_config('enable_seqscan', 'off', true)", [])
+  await session.value({ sql: "select set_config('enable_seqscan', 'off', true)", reach: 'bounded' }, [])
   const { rows } = await session.raw(`explain (costs off) ${statement}`, values)
   return rows.map((row) => String(row['QUERY PLAN']))
 }

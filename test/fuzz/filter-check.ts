@@ -7,26 +7,26 @@ import {
   parseFilter,
 } from '../../src/schema/index.ts'
 import type { FilterObject } from './filter-cases.ts'
-import type { FilterDatabase } from './filter-database.ts'
+import type { AskedDatabase } from './filter-database.ts'
 import { oracleMatches, type Visit } from './filter-oracle.ts'
 import { relatedIn, rowAsJson, type World } from './filter-world.ts'
 
 /** A world in all its forms: in the database, as rows of code, as rows of JSON. */
-export interface Court {
+export interface Court<Database extends AskedDatabase = AskedDatabase> {
   world: World
-  database: FilterDatabase
+  database: Database
   jsonRows: Map<string, MatchedRow[]>
   /** The policies of this world, by model. */
   policies: Map<AnyModel, FilterObject>
   visit: Visit
 }
 
-export function openCourt(
+export function openCourt<Database extends AskedDatabase>(
   world: World,
-  database: FilterDatabase,
+  database: Database,
   policies: Map<AnyModel, FilterObject>,
   visit: Visit,
-): Court {
+): Court<Database> {
   const jsonRows = new Map<string, MatchedRow[]>()
   for (const model of world.schema.models.values()) {
     jsonRows.set(
@@ -77,7 +77,7 @@ function keysByOracle(court: Court, { model, filter }: Case): unknown[] {
 }
 
 /** What is wrong with the answers to one filter; undefined when all agree and `not` is the complement. */
-export function disagreement(court: Court, tried: Case): string | undefined {
+export async function disagreement(court: Court, tried: Case): Promise<string | undefined> {
   const { model } = tried
   const expected = keysByOracle(court, tried)
   const rest = court.world.rows
@@ -87,10 +87,10 @@ export function disagreement(court: Court, tried: Case): string | undefined {
   const condition = conditionOf(court, tried)
   const opposite = conditionOf(court, { model, filter: { not: tried.filter } })
   const answers: [string, unknown[], unknown[]][] = [
-    ['SQL', court.database.keys(model, condition), expected],
+    ['SQL', await court.database.keys(model, condition), expected],
     ['memory', keysInMemory(court, model, condition, false), expected],
     ['memory over JSON', keysInMemory(court, model, condition, true), expected],
-    ['SQL of not', court.database.keys(model, opposite), rest],
+    ['SQL of not', await court.database.keys(model, opposite), rest],
     ['memory of not', keysInMemory(court, model, opposite, false), rest],
     ['memory of not over JSON', keysInMemory(court, model, opposite, true), rest],
   ]

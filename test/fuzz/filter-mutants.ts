@@ -185,3 +185,24 @@ export const sqlMutants: readonly Mutant[] = [
   replaced('the range of a prefix holds its end', '" < ?', '" <= ?'),
   replaced('a piece ends anywhere', /substr\(([^,]*), -length\(\?\)\) = \?/g, 'instr($1, ?) + 0 * length(?) > 0'),
 ]
+
+/** The same for PostgreSQL's. */
+export const postgresMutants: readonly Mutant[] = [
+  replaced('not is null for null', ' is not true', ' = false'),
+  replaced('ne is null for null', ' is distinct from ', ' <> '),
+  replaced('only ASCII is folded', /monobloc_fold\(("\w+"\."\w+")\)/g, 'lower($1 collate "C")'),
+  replaced('any JSON type compares with text', " = 'string'", ' is not null'),
+  replaced('any JSON type compares with numbers', " = 'number'", ' is not null'),
+  replaced('a scalar is a list of itself', "'strict $[0]'", "'lax $[0]'"),
+  replaced('null in a document is a value', 'nullif(', 'coalesce('),
+  replaced('an element as the whole', ' @> ', ' = '),
+  replaced('exists for every relation', 'not exists (', 'exists ('),
+  replaced('links of the other side', /("f\d+"\."one") = ("t"\."id")/g, '$1 <> $2'),
+  replaced('the range of a prefix holds its end', /" < (\$\d+)\)/g, '" <= $1)'),
+  replaced(
+    'a piece ends anywhere',
+    /right\((\S+), length\((\$\d+)\)\) = (\$\d+)/g,
+    'strpos($1, $2) + 0 * length($3) > 0',
+  ),
+  replaced('a list without an end', /= any\(/g, '<> any('),
+]

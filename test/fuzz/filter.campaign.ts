@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import type { AnyModel } from '../../src/schema/index.ts'
 import type { Campaign } from '../campaign/campaign.ts'
+import { missingServer } from '../conformance/postgres-database.ts'
 import { deepFilter, type FilterObject, targetsOf } from './filter-cases.ts'
 import { type Case, type Court, disagreement, openCourt, shown } from './filter-check.ts'
 import { FilterCoverage } from './filter-coverage.ts'
-import { inDatabase } from './filter-database.ts'
+import { type AskedDatabase, inDatabase } from './filter-database.ts'
+import { inPostgres } from './filter-postgres.ts'
 import { makeWorld, type World } from './filter-world.ts'
 
 const deepCases = 200
@@ -12,7 +14,7 @@ const deepCases = 200
 /** So many seeds, from 1 on, leave no cell of the coverage table empty. */
 export const coveringSeeds = 8
 
-const coverage = new FilterCoverage()
+let coverage = new FilterCoverage()
 
 /**
  * A filter means the same in SQL, in memory over rows as code and as JSON has them, and as it was described: random
@@ -21,23 +23,32 @@ const coverage = new FilterCoverage()
 export const campaign: Campaign = {
   name: 'filter',
   unit: 'cases',
-  engines: ['sqlite'],
+  engines: ['sqlite', 'postgres'],
   seeds: 60,
   // The test of the coverage runs more of them.
   slice: [1],
-  async run(seed, { folder }) {
+  unavailable: (engine) => (engine === 'postgres' ? missingServer() : undefined),
+  async run(seed, { folder, engine }) {
     const world = makeWorld(seed)
-    return await inDatabase(folder, world, (database) => {
+    const judge = async (database: AskedDatabase) => {
       const court = openCourt(world, database, policiesOf(world, seed), coverage.visit)
       const single = singleCases(world, seed)
-      const wrong = single.map((tried) => disagreement(court, tried)).filter((words) => words !== undefined)
-      const violations = [...wrong, ...searchDeep(court, seed)]
+      const wrong: string[] = []
+      for (const tried of single) {
+        const words = await disagreement(court, tried)
+        if (words !== undefined) wrong.push(words)
+      }
+      const violations = [...wrong, ...(await searchDeep(court, seed))]
       return { count: single.length + deepCases, violations: violations.slice(0, 20) }
-    })
+    }
+    return engine === 'postgres' ? await inPostgres(world, judge) : await inDatabase(folder, world, judge)
   },
   conclude(seeds) {
     const empty = seeds < coveringSeeds ? [] : coverage.empty.map((cell) => `no filter asked for ${cell}`)
-    return { report: coverage.toString(), violations: empty }
+    const report = coverage.toString()
+    // The next engine is asked from the beginning.
+    coverage = new FilterCoverage()
+    return { report, violations: empty }
   },
 }
 
@@ -62,14 +73,17 @@ export function singleCases(world: World, seed: number): Case[] {
 }
 
 /** Filters of any depth; the first that is answered wrongly is made as small as it still is. */
-function searchDeep(court: Court, seed: number): string[] {
+async function searchDeep(court: Court, seed: number): Promise<string[]> {
   const filters = [...court.world.schema.models.values()].map((model) =>
     deepFilter(court.world, model).map((filter): Case => ({ model, filter })),
   )
-  const property = fc.property(fc.oneof(...filters), (tried) => disagreement(court, tried) === undefined)
-  const details = fc.check(property, { seed, numRuns: deepCases })
+  const property = fc.asyncProperty(
+    fc.oneof(...filters),
+    async (tried) => (await disagreement(court, tried)) === undefined,
+  )
+  const details = await fc.check(property, { seed, numRuns: deepCases })
   if (!details.failed) return []
   const tried = details.counterexample![0]
   const error = details.errorInstance instanceof Error ? details.errorInstance.stack : undefined
-  return [error ? `${tried.model.name} ${shown(tried.filter)}: ${error}` : disagreement(court, tried)!]
+  return [error ? `${tried.model.name} ${shown(tried.filter)}: ${error}` : (await disagreement(court, tried))!]
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AnyModel, Condition } from '../../src/schema/index.ts'
+import type { MaybePromise } from '../../src/storage/storage.ts'
 import { coveringSeeds, policiesOf, singleCases } from './filter.campaign.ts'
 import { deepFilter } from './filter-cases.ts'
 import { type Case, type Court, conditionOf, disagreement, keysInMemory, openCourt } from './filter-check.ts'
@@ -22,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 function inWorld<T>(
   seed: number,
-  work: (court: Court, cases: Case[]) => T,
+  work: (court: Court<FilterDatabase>, cases: Case[]) => MaybePromise<T>,
   coverage = new FilterCoverage(),
 ): Promise<T> {
   const world = makeWorld(seed)
@@ -41,7 +42,11 @@ test('the seeds of the slice ask every operator of every type, null and not, by 
   const coverage = new FilterCoverage()
   const violations: string[] = []
   for (const seed of seeds) {
-    const ask = (court: Court, cases: Case[]) => cases.map((tried) => disagreement(court, tried))
+    const ask = async (court: Court, cases: Case[]) => {
+      const answers: (string | undefined)[] = []
+      for (const tried of cases) answers.push(await disagreement(court, tried))
+      return answers
+    }
     violations.push(...(await inWorld(seed, ask, coverage)).filter((words) => words !== undefined))
   }
   expect(violations).toEqual([])
@@ -64,7 +69,7 @@ interface Tried {
 }
 
 /** The mutants whose answer to some filter differs from the right one, each on the side that has the mistake. */
-function found(court: Court, cases: readonly Case[], left: ReadonlySet<string>): string[] {
+function found(court: Court<FilterDatabase>, cases: readonly Case[], left: ReadonlySet<string>): string[] {
   const tried = cases.map(({ model, filter }): Tried => {
     const condition = conditionOf(court, { model, filter })
     return { model, condition, expected: String(keysInMemory(court, model, condition, false)) }
@@ -72,7 +77,7 @@ function found(court: Court, cases: readonly Case[], left: ReadonlySet<string>):
   return sides(court).flatMap(([name, answer]) => (left.has(name) && tried.some(answer) ? [name] : []))
 }
 
-function sides(court: Court): [string, (tried: Tried) => boolean][] {
+function sides(court: Court<FilterDatabase>): [string, (tried: Tried) => boolean][] {
   const differs = (mutant: Mutant, answer: (model: AnyModel, condition: Condition) => unknown[]) => (tried: Tried) => {
     const condition = mutant.condition!(tried.condition)
     if (JSON.stringify(condition, plain) === JSON.stringify(tried.condition, plain)) return false

@@ -43,11 +43,19 @@ const words = `select coalesce(string_agg('''' || left(word, 500) || ''':' || le
 from regexp_split_to_table(regexp_replace(normalize(monobloc_fold(left($1, ${searchedCharacters})), NFD) collate "C", '[\\u0300-\\u036f]+', '', 'g'), '[${wordBreaks}]+') with ordinality as words(word, place)
 where word <> ''`
 
-export const ownFunctions: readonly OwnFunction[] = [
-  { name: 'monobloc_fold_rest', language: 'plpgsql', returns: 'text', body: foldRest },
-  { name: foldFunction, language: 'sql', returns: 'text', body: fold },
-  { name: wordsFunction, language: 'sql', returns: 'tsvector', body: words },
-]
+/**
+ * The functions in a schema. They name one another with it: who restores a dump, or writes with another search path, would
+ * not find them else, and a clause that sets the path would keep them from being merged into queries.
+ */
+export function ownFunctionsIn(schema: string): OwnFunction[] {
+  const within = `"${schema.replaceAll('"', '""')}".`
+  const qualified = (body: string) => body.replace(/\bmonobloc_\w+(?=\()/g, (name) => within + name)
+  return [
+    { name: 'monobloc_fold_rest', language: 'plpgsql', returns: 'text', body: foldRest },
+    { name: foldFunction, language: 'sql', returns: 'text', body: qualified(fold) },
+    { name: wordsFunction, language: 'sql', returns: 'tsvector', body: qualified(words) },
+  ]
+}
 
 export function createFunctionSql({ name, language, returns, body }: OwnFunction): string {
   return `CREATE OR REPLACE FUNCTION ${name}(text) RETURNS ${returns} LANGUAGE ${language} IMMUTABLE PARALLEL SAFE AS $body$${body}$body$`

@@ -5,7 +5,7 @@ import { type Ask, readTables } from './postgres-catalog.ts'
 import { compareSchema, noteForms } from './postgres-compare.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
-import { createFunctionSql, ownFunctions } from './postgres-functions.ts'
+import { createFunctionSql, ownFunctionsIn } from './postgres-functions.ts'
 import { boundValue, naturalParsers, parseCells } from './postgres-values.ts'
 
 /** Of the advisory lock under which tables are changed: nodes may start at the same moment. "sche" in ASCII. */
@@ -64,7 +64,8 @@ export function prepareFunctions(connection: PostgresConnection): Promise<void> 
        where pronamespace = (select oid from pg_namespace where nspname = current_schema()) and proname like 'monobloc\\_%'`,
     )
     const there = new Map(found.map(({ name, body }) => [name, body]))
-    const missing = ownFunctions.filter(({ name, body }) => there.get(name) !== body)
+    const [at] = await ask<{ schema: string }>('select current_schema() as schema')
+    const missing = ownFunctionsIn(at!.schema).filter(({ name, body }) => there.get(name) !== body)
     if (missing.length === 0) return
     await ask('select pg_advisory_xact_lock($1, hashtext(current_schema()))', [changingLock])
     for (const one of missing) await ask(createFunctionSql(one))

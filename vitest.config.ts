@@ -13,13 +13,13 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
 
 // What touches data, on any engine.
 const onBoth = [
-  'test/conformance/{unit-access,unit-fields,unit-hooks,unit-transaction,unit-write}.test.ts',
+  'test/conformance/{unit-*,query-*,model-constraints}.test.ts',
   'test/api/{conduit,resource,resource-access,versions}.test.ts',
   'examples/{shop,hello}/app.test.ts',
   'src/{testing/test-backend,runtime/upkeep}.test.ts',
   'test/conformance/{soft-delete*,idempotency,identity,http-host}.test.ts',
 ]
-const onPostgres = ['test/conformance/*postgres*.test.ts', 'src/{cli,testing}/*-postgres.test.ts']
+const onPostgres = ['test/conformance/*postgres*.test.ts', '{src,test}/{cli,testing,fuzz}/*-postgres.test.ts']
 
 export default defineConfig({
   resolve: { alias },

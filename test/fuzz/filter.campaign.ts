@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import type { AnyModel } from '../../src/schema/index.ts'
 import type { Campaign } from '../campaign/campaign.ts'
 import { missingServer } from '../conformance/postgres-database.ts'
+import { whyNoPostgres } from '../faults/postgres-programs.ts'
 import { deepFilter, type FilterObject, targetsOf } from './filter-cases.ts'
 import { type Case, type Court, disagreement, openCourt, shown } from './filter-check.ts'
 import { FilterCoverage } from './filter-coverage.ts'
@@ -27,7 +28,7 @@ export const campaign: Campaign = {
   seeds: 60,
   // The test of the coverage runs more of them.
   slice: [1],
-  unavailable: (engine) => (engine === 'postgres' ? missingServer() : undefined),
+  unavailable: (engine) => (engine === 'postgres' ? (missingServer() ?? whyNoPostgres()) : undefined),
   async run(seed, { folder, engine }) {
     const world = makeWorld(seed)
     const judge = async (database: AskedDatabase) => {

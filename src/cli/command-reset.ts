@@ -12,7 +12,8 @@ export const resetCommand: Command = {
   takesApp: true,
   about: `Deletes the database with everything in it, makes it anew by its migrations and models, and fills it by \`seed\`, if the
 app has one. Asks before, or takes --yes. In development only: NODE_ENV=production is refused. While a program has the
-database open it is left alone. Backups stay. With --json: { file, seeded }.`,
+file open it is left alone; of a PostgreSQL database go the tables of its schema, if nothing else is in there. Backups
+stay. With --json: { file, seeded }.`,
   options: { yes: { type: 'boolean', help: 'Do not ask.' } },
   exits: {},
   async run({ json, yes }, file, { folder, out, err }) {

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../errors.ts'
 import { type DatabaseAddress, databaseExists, databaseParts } from '../storage/index.ts'
 import { type Finding, fail, ok, type Patient, warn } from './doctor-check.ts'
+import { checkServer, openMillis } from './doctor-postgres.ts'
 
 // A damaged file can have a finding for each page: the first ones tell.
 const mostProblems = 10
@@ -10,7 +11,7 @@ const mostProblems = 10
 /** Looks at what the database says of itself, before anything else could change it. */
 export async function checkDatabase({ config: { database } }: Patient): Promise<Finding[]> {
   if (database.engine === 'sqlite') return checkFile(database.file)
-  return (await import('./doctor-postgres.ts')).checkServer(database)
+  return checkServer(database)
 }
 
 /** Reads the file with a connection of its own. */
@@ -50,7 +51,7 @@ function checkFile(file: string): Finding[] {
 export async function checkModels({ config, schema }: Patient): Promise<Finding[]> {
   const { database } = config
   if (!schema || !databaseExists(database)) return []
-  const { storage } = databaseParts(database)
+  const { storage } = databaseParts('file' in database ? database : { ...database, openMillis })
   try {
     // It reads back `synchronous=FULL`, WAL and its other settings, and refuses when one did not take.
     await storage.open()

@@ -2,6 +2,8 @@ import { MonoblocError } from '../errors.ts'
 import { type DatabaseAddress, databaseParts, placeOf, type SqlRow } from '../storage/index.ts'
 import { type Finding, fail, ok, warn } from './doctor-check.ts'
 
+type ServerAddress = Extract<DatabaseAddress, { engine: 'postgres' }>
+
 type Facts = Record<string, string | number | boolean>
 
 // Asked through the engine, so that what is seen are the settings of the app's own connections.
@@ -23,12 +25,13 @@ const facts = `select
     (select coalesce(string_agg(conname, ', '), '') from pg_constraint
       where not convalidated and connamespace = current_schema()::regnamespace) as unchecked`
 
-// A person waits.
+// A person waits, and a server that may be starting up is not waited for.
 const deadline = 10_000
+export const openMillis = 500
 
 /** Looks at the server and its settings. Nothing is written. */
-export async function checkServer(address: DatabaseAddress, now = Date.now): Promise<Finding[]> {
-  const { storage } = databaseParts(address)
+export async function checkServer(address: ServerAddress, now = Date.now): Promise<Finding[]> {
+  const { storage } = databaseParts({ ...address, openMillis })
   try {
     await storage.open()
     const asked = now()
@@ -87,8 +90,8 @@ function checkDurability(found: Facts): Finding[] {
   return off.map(([name, what]) => warn('durability', `${name} is off: ${what}`, `alter system set ${name} = on`))
 }
 
-function checkConnections({ room, used }: Facts, address: DatabaseAddress): Finding[] {
-  const pool = (address.engine === 'postgres' && address.connections) || 10
+function checkConnections({ room, used }: Facts, address: ServerAddress): Finding[] {
+  const pool = address.connections ?? 10
   const found = `${used} of ${room} are used; one process of the app takes up to ${pool}`
   if (Number(used) + pool <= Number(room)) return [ok('connections', found)]
   return [warn('connections', found, 'Raise max_connections, lower the pool, or put PgBouncer between.')]

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { AppData } from '../runtime/index.ts'
-import { painter } from '../runtime/index.ts'
+import { migrationEngine, migrationPlace, painter } from '../runtime/index.ts'
 import {
   consentsOf,
   type MigrationPlan,
@@ -21,17 +21,18 @@ export interface VerbResult {
 
 type Verb = (data: AppData, options: OptionValues, terminal: Terminal) => Promise<VerbResult>
 
-export const plan: Verb = async ({ migrator, files, schema, config }, { name }, { folder, colour }) => {
+export const plan: Verb = async ({ migrator, files, schema, config }, { name }, { folder: from, colour }) => {
   const known = files()
   const found = await migrator.plan(known, schema)
   let file: string | null = null
   if (typeof name === 'string' && found.steps.length > 0) {
     const next = nextMigrationName(known, name)
-    file = path.join(config.migrations, `${next}.sql`)
-    mkdirSync(config.migrations, { recursive: true })
-    writeFileSync(file, migrationText(next, found.steps, found.losses), { flag: 'wx' })
+    const folder = migrationPlace(config)
+    file = path.join(folder, `${next}.sql`)
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(file, migrationText(next, found.steps, found.losses, migrationEngine(config)), { flag: 'wx' })
   }
-  const shown = file && path.relative(folder, file)
+  const shown = file && path.relative(from, file)
   return { text: planText(found, shown, colour), json: { file: shown, ...found }, code: 0 }
 }
 

@@ -1,9 +1,10 @@
 import { ScopedDb, Units } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
-import { databaseParts, type MigrationFile, type Migrator, Queries, readMigrationFiles } from '../storage/index.ts'
+import { databaseParts, type MigrationFile, type Migrator, Queries } from '../storage/index.ts'
 import type { Backend, StartOptions } from './backend-types.ts'
 import type { Config } from './config.ts'
+import { appMigrations } from './migration-files.ts'
 import { programRunner } from './migration-program.ts'
 import { checkSchema, type SchemaCheck } from './schema-check.ts'
 
@@ -34,15 +35,17 @@ export function appData(app: Backend, options: Pick<StartOptions, 'environment' 
   const { storage, migrator } = databaseParts(config.database)
   const queries = new Queries(storage.dialect, schema)
   const runProgram = programRunner(definition, queries)
-  const files = () => readMigrationFiles(config.migrations)
+  const files = () => appMigrations(config)
   async function prepare(fill: typeof seed): Promise<SchemaCheck> {
     await storage.open()
     try {
-      const checked = await checkSchema({ storage, migrator, files: files(), runProgram, schema, mode })
-      const units = new Units({ storage, queries, schema, hooks, guardFor: (user) => policies.guard(schema, user) })
-      const db = units.loose('system', { readOnly: false, deadline: seedDeadline })
-      if (fill) await ScopedDb.whole(db as never, fill)
-      return checked
+      return await migrator.exclusively(async () => {
+        const checked = await checkSchema({ storage, migrator, files: files(), runProgram, schema, mode })
+        const units = new Units({ storage, queries, schema, hooks, guardFor: (user) => policies.guard(schema, user) })
+        const db = units.loose('system', { readOnly: false, deadline: seedDeadline })
+        if (fill) await ScopedDb.whole(db as never, fill)
+        return checked
+      })
     } finally {
       await storage.close()
     }

@@ -1,10 +1,11 @@
 import { type Definition, Identity, Tokens } from '../access/index.ts'
 import { Idempotency, IdempotencyRecord, ScopedDb, Units } from '../commit/index.ts'
 import type { HttpHost } from '../http/index.ts'
-import { databaseParts, duplicateIndexes, Queries, readMigrationFiles, type Storage } from '../storage/index.ts'
+import { databaseParts, duplicateIndexes, Queries, type Storage } from '../storage/index.ts'
 import { seedDeadline } from './app-data.ts'
 import type { RunContext } from './app-run.ts'
 import { createHttpHost } from './http-host.ts'
+import { appMigrations, productionMigrations } from './migration-files.ts'
 import { programRunner } from './migration-program.ts'
 import { checkSchema } from './schema-check.ts'
 import { type Service, service } from './service.ts'
@@ -62,18 +63,21 @@ export function composeData(context: RunContext, definition: Definition): Compos
   health.check('database', () => storage.read({ deadline: probeDeadline }, (session) => session.first(anything, [])))
 
   async function prepare(): Promise<void> {
-    const { fresh, applied } = await checkSchema({
+    const { applied, newer } = await checkSchema({
       storage,
       migrator,
-      files: readMigrationFiles(config.migrations),
+      files: config.mode === 'production' ? productionMigrations(config) : appMigrations(config),
       runProgram: programRunner(definition, queries),
       schema,
       mode: config.mode,
+      async fill() {
+        if (!options.seed) return
+        log.info('filling the new database')
+        await ScopedDb.whole(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never, options.seed)
+      },
     })
     if (applied.length > 0) log.info('the database was made to match the models', { changes: applied })
-    if (!fresh || !options.seed) return
-    log.info('filling the new database')
-    await ScopedDb.whole(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never, options.seed)
+    if (newer.length > 0) log.warn('a later version of the app has migrated the database', { migrations: newer })
   }
 
   const database = service({
@@ -81,7 +85,8 @@ export function composeData(context: RunContext, definition: Definition): Compos
     async start() {
       await storage.open()
       try {
-        await prepare()
+        // Of several processes that start at once, one makes and fills the database.
+        await migrator.exclusively(prepare)
       } catch (error) {
         await storage.close()
         throw error

@@ -1,5 +1,8 @@
+import path from 'node:path'
+import { placeOf } from '../storage/index.ts'
 import type { AppRun } from './app-run.ts'
 import type { Backend, Listening, StartOptions } from './backend-types.ts'
+import type { Config } from './config.ts'
 import { exportEnvironment, type Mode, modes, readEnvironment } from './config-environment.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { guardProcess } from './process-signals.ts'
@@ -48,16 +51,25 @@ export async function runProgram(
 // milliseconds, unless a disk hangs, and then nothing is gained by waiting.
 const closingTime = 1500
 
-function announce(name: string, { config, log, links, address }: AppRun): void {
+function announce(name: string, { config, log, links, data, address }: AppRun): void {
   const { url, host, port } = address!
   if (config.logLevel === 'silent') return
   const whole = links.map(([label, path]): [string, string] => [label, url + path])
+  const database = data && shownDatabase(config)
   if (config.logFormat === 'pretty') {
-    process.stdout.write(banner(name, address!, config, whole, wantsColour()))
+    const rows: [string, string][] = database === undefined ? whole : [...whole, ['database', database]]
+    process.stdout.write(banner(name, address!, config, rows, wantsColour()))
     return
   }
   const where = [`${name} is ready at ${url}/`, ...whole.map(([label, link]) => `${label} at ${link}`)]
-  log.info(`${where.join(' , ')} (${config.mode})`, { host, port })
+  log.info(`${where.join(' , ')} (${config.mode})`, { host, port, database })
+}
+
+/** Without a password, and a file below the working folder from there. */
+function shownDatabase({ database }: Config): string {
+  const place = placeOf(database)
+  const near = path.relative(process.cwd(), place)
+  return database.engine === 'sqlite' && !near.startsWith('..') ? near : place
 }
 
 /** Code that reads `process.env` sees what the `.env` files say. An unknown mode is a problem that the start reports. */

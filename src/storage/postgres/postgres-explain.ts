@@ -103,7 +103,7 @@ function shownPlan(plan: PlanNode): Pick<ExplainedStatement, 'plan' | 'indexes' 
       examined += lookedAt(node)
     }
     const order = node['Sort Key'] ?? sorted
-    if (table && node['Node Type'].endsWith('Seq Scan') && (node.Filter || order.length > 0)) {
+    if (table && readsAll(node, order.length > 0)) {
       const fields = helpfulFields(table, node.Filter ?? '', order)
       scans.set(table, fields.length > 0 ? declaredIndex(table, fields) : null)
     }
@@ -117,6 +117,13 @@ function shownPlan(plan: PlanNode): Pick<ExplainedStatement, 'plan' | 'indexes' 
     tables: [...tables],
     examined,
   }
+}
+
+/** To find rows or to sort them; an index that is read from its beginning only because of its order finds nothing. */
+function readsAll(node: PlanNode, sorts: boolean): boolean {
+  const type = node['Node Type']
+  if (type.endsWith('Seq Scan')) return sorts || node.Filter !== undefined
+  return /^Index/.test(type) && node['Index Cond'] === undefined && node.Filter !== undefined
 }
 
 function lookedAt(node: PlanNode): number {

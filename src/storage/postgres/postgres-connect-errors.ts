@@ -1,5 +1,6 @@
 import { MonoblocError } from '../../errors.ts'
-import { isServerError } from './postgres-lost.ts'
+import { translateError } from './postgres-errors.ts'
+import { endsConnection, isServerError } from './postgres-lost.ts'
 
 /** Whom a connection was for; without a password. */
 export interface Target {
@@ -87,6 +88,16 @@ export function connectError(error: unknown, target: Target): MonoblocError {
   if (/^ERR_(?:SSL|OSSL|TLS)/.test(code)) return refused(target, `TLS failed: ${message}`, error)
   if (message === 'timeout expired') return unavailable(target, socketErrors.ETIMEDOUT!, error)
   return unavailable(target, message, error)
+}
+
+/** What is said of work that failed: a connection that went is a database that can't be reached for the moment. */
+export function answerFor(error: unknown): unknown {
+  if (!endsConnection(error)) return translateError(error)
+  return new MonoblocError('database_unavailable', {
+    detail: (error as Error).message,
+    cause: error,
+    headers: { 'Retry-After': '1' },
+  })
 }
 
 export function refused(target: Target, why: string, cause?: unknown): MonoblocError {

@@ -1,9 +1,16 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { MaybePromise, ReadOptions, Session } from '../storage.ts'
+import { answerFor } from './postgres-connect-errors.ts'
 import { longestTimer } from './postgres-pool.ts'
 import { PostgresReadSession, type ReadSource } from './postgres-read-session.ts'
 import { StartOver } from './postgres-session.ts'
+
+/**
+ * How often a read whose connection went begins again. When a server ends, all its connections go, and those that wait in
+ * the pool are noticed a moment later.
+ */
+const mostTries = 3
 
 type Work<T> = (session: Session) => MaybePromise<T>
 
@@ -54,7 +61,7 @@ export class PostgresReads {
 
   async #attempt<T>(deadlineAt: number, work: Work<T>, made: (session: PostgresReadSession) => void): Promise<T> {
     let careful = false
-    let lost = 0
+    let tries = 0
     for (;;) {
       const session = new PostgresReadSession(this.#source, deadlineAt, careful)
       made(session)
@@ -70,7 +77,8 @@ export class PostgresReads {
       session.end('transaction_ended')
       session.finish(false)
       if (again === 'carefully') careful = true
-      else if (again === 'lost' && lost === 0) lost++
+      else if (again === 'lost' && tries++ < mostTries) continue
+      else if (again === 'lost') throw answerFor(session.lost)
       else if (failed) throw outcome
       else return outcome as T
     }

@@ -4,7 +4,7 @@ import { type Answer, Skipped, TooManyRows } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
 import { checkRaw } from './postgres-guard.ts'
-import { endsConnection, isPassing } from './postgres-lost.ts'
+import { ConnectionLost, endsConnection, isPassing } from './postgres-lost.ts'
 import { boundValue, naturalParsers, parseCells, type WireValue, wireValues } from './postgres-values.ts'
 
 /** Rows of one answer where nothing else bounds them, as on SQLite. */
@@ -260,7 +260,7 @@ export abstract class PostgresSession {
     if (this.#ended) return new MonoblocError(this.#ended)
     if (error instanceof Skipped) {
       // What failed before it was another statement of the work, or one of ours, which means that the connection went.
-      if (!this.#failure) this.lost ??= error
+      if (!this.#failure) this.lost ??= new ConnectionLost(error.cause, true)
       return new StartOver()
     }
     if (error instanceof MonoblocError) return error

@@ -13,10 +13,9 @@ import type {
 import { askOn } from './postgres-ask.ts'
 import { appendUnit, unitRow } from './postgres-commit-rows.ts'
 import { Connector } from './postgres-connect.ts'
-import { isMisconfigured } from './postgres-connect-errors.ts'
+import { answerFor, isMisconfigured } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { postgresDialect } from './postgres-dialect.ts'
-import { translateError } from './postgres-errors.ts'
 import {
   openingStatement,
   type PostgresOptions,
@@ -193,7 +192,7 @@ async function using<T>(pool: PostgresPool, work: (connection: PostgresConnectio
   try {
     return await work(connection)
   } catch (error) {
-    throw translateError(error)
+    throw answerFor(error)
   } finally {
     pool.give(connection)
   }

@@ -57,7 +57,7 @@ const defaultConnectSeconds = 5
  * @throws MonoblocError `configuration_invalid`, without the password
  */
 export function parsePostgresUrl(url: string, environment: NodeJS.ProcessEnv = process.env): PostgresAddress {
-  const parts = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(url)
+  const parts = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^@/?#]*))?(?:\?([^#]*))?$/i.exec(url)
   if (!parts) {
     throw invalid(
       'this is not postgres://user:password@host:port/database; characters such as @ / ? # in a password are written as %40 %2F %3F %23',
@@ -165,7 +165,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw invalid('it has a % that no two hexadecimal digits follow; write it as %25')
+    throw invalid('it has a % that no two hexadecimal digits follow: it is written as %25')
   }
 }
 

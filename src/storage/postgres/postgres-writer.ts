@@ -3,8 +3,8 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
+import { answerFor } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
-import { translateError } from './postgres-errors.ts'
 import { endsConnection } from './postgres-lost.ts'
 import type { LostTransaction, Outcome } from './postgres-outcome.ts'
 import { longestTimer, type PostgresPool } from './postgres-pool.ts'
@@ -146,7 +146,7 @@ export class PostgresWriter {
   }
 
   #answer(member: WriteMember): void {
-    if (member.failed) this.#settle(member, translateError(member.outcome))
+    if (member.failed) this.#settle(member, answerFor(member.outcome))
     else {
       clearTimeout(member.timer)
       member.state = 'settled'

@@ -1,6 +1,6 @@
 import type { Statement } from '../storage.ts'
 import type { Field, Submitted, Wire } from './postgres-driver.ts'
-import { ConnectionLost, isServerError } from './postgres-lost.ts'
+import { ConnectionLost, endsConnection, isServerError } from './postgres-lost.ts'
 import type { CellParser, WireValue } from './postgres-values.ts'
 
 /** What one statement answered. */
@@ -174,8 +174,9 @@ export class Batch implements Submitted {
     this.#owner.ended(this.#items, failedAt, error)
     for (const [at, answer] of this.#answers.entries()) this.#items[at]!.operation.done(answer)
     if (failedAt < 0) return
-    // What came behind the statement that failed was not begun; when the connection was lost, nobody knows.
-    const skipped = error instanceof ConnectionLost ? error : new Skipped(error)
+    // What came behind the statement that failed was not begun. When the connection ended nobody knows: a pooler that lost
+    // the server says so at the first answer that it owes, and may have passed on everything.
+    const skipped = endsConnection(error) ? new ConnectionLost(error, true) : new Skipped(error)
     for (let at = failedAt; at < this.#items.length; at++) {
       this.#items[at]!.operation.failed(at === failedAt ? error : skipped)
     }

@@ -31,7 +31,12 @@ const endings = /^(?:08(?!P01)...|57P0[12345]|25P0[34]|F0000|58...)$/
 
 /** The connection is of no more use, whatever the statement was. */
 export function endsConnection(error: unknown): boolean {
-  return error instanceof ConnectionLost || (isServerError(error) && endings.test(error.code))
+  return error instanceof ConnectionLost || (isServerError(error) && (endings.test(error.code) || isOfPooler(error)))
+}
+
+/** PgBouncer has this one SQLSTATE for all that it has to say, such as that the server is gone; then it ends the connection. */
+function isOfPooler({ code, severity }: ServerError): boolean {
+  return code === '08P01' && severity === 'FATAL'
 }
 
 /**

@@ -223,8 +223,11 @@ export class PostgresWriteTurn {
       const { tag } = await new Promise<Answer>((done, failed) =>
         connection.ask({ statement: commit, values: [], maxRows: 1, done, failed }),
       )
-      if (tag !== 'COMMIT') throw new Error(`the server answered COMMIT with ${tag}`)
+      if (tag === 'ROLLBACK') throw new Error('the server rolled back what was to be committed')
+      // A pooler has passed on half of the answer, and then said in its own words that the server is gone.
+      if (tag !== 'COMMIT') throw new ConnectionLost(new Error(`COMMIT was answered with ${tag}`), true)
     } catch (error) {
+      if (error instanceof ConnectionLost) connection.lose(error)
       return this.#notCommitted(error)
     } finally {
       clearTimeout(timer)

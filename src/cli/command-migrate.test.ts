@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { appSource, Child, command, folderWith } from '../../test/api/child-app.ts'
@@ -93,14 +93,26 @@ describe('monobloc migrate', { timeout: 120_000 }, () => {
     expect(await (await fetch(`${await served.url()}/notes`)).json()).toEqual([{ id: 1, headline: 'one', rank: 3 }])
   })
 
-  test('an app does not start on a database that is newer than it', async () => {
+  test('an app starts on a database that a later version has added to, and not on one that it has changed', async () => {
     await migrate('plan', 'first.ts', { name: 'initial' })
+    const later = path.join(folder, 'migrations', '0002-later.sql')
+    const laterStill = path.join(folder, 'migrations', '0003-later-still.sql')
+    writeFileSync(later, '-- step: more\nALTER TABLE note ADD COLUMN more TEXT;\n')
     await migrate('apply')
-    const { rename } = await import('node:fs/promises')
-    await rename(path.join(folder, 'migrations'), path.join(folder, 'elsewhere'))
+    rmSync(later)
+    const served = start('first.ts')
+    expect((await fetch(`${await served.url()}/notes`)).status).toBe(200)
+    expect(served.text).toContain('0002-later')
+    served.process.kill('SIGTERM')
+    await served.exit
+    writeFileSync(later, '-- step: more\nALTER TABLE note ADD COLUMN more TEXT;\n')
+    writeFileSync(laterStill, '-- step: other words\nALTER TABLE note RENAME COLUMN text TO words;\n')
+    expect(await migrate('apply')).toMatchObject({ code: 0 })
+    rmSync(later)
+    rmSync(laterStill)
     const older = start('first.ts')
     expect((await older.exit).code).toBe(78)
-    expect(older.err).toMatch(/newer than this app[\s\S]*0001-initial/)
+    expect(older.err).toMatch(/newer than this app[\s\S]*0002-later, 0003-later-still[\s\S]*column note.words/)
   })
 
   test('a program is a data step, with a db that acts as the system', async () => {

@@ -134,6 +134,11 @@ export interface SchemaChange {
   description: string
   /** What to run, in order; empty for what only a migration can do. */
   sql: string[]
+  /**
+   * The database has more than the models ask for, and who does not know of it goes on as before: a column that takes null
+   * or has a default, and what stands on it. So it is where a later version of the app has migrated already.
+   */
+  beyond?: boolean
   /** Of a table of Monobloc's own, which comes with its version and is in no migration. */
   own?: boolean
 }

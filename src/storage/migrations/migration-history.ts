@@ -26,6 +26,13 @@ export function fileStates(
   return [...states, ...missing].sort((a, b) => a.number - b.number).map(({ name, state, at }) => ({ name, state, at }))
 }
 
+/** Files that were applied by a later version of the app: it has them, and this one does not. */
+export function newerFiles(files: readonly MigrationFile[], history: readonly AppliedMigration[]): string[] {
+  const states = fileStates(files, history)
+  const isBehind = states.every(({ state }) => state === 'applied' || state === 'missing')
+  return isBehind ? states.filter(({ state }) => state === 'missing').map(({ name }) => name) : []
+}
+
 /**
  * The files that were not applied.
  *

@@ -1,4 +1,5 @@
 import type { ColumnSpec, Schema, TableSpec } from '../../schema/index.ts'
+import { fieldsOfCheck } from '../migrations/table-shape.ts'
 import type { SchemaChange } from '../storage.ts'
 import type { ActualTable } from './postgres-catalog.ts'
 import { type Check, checkSql, columnSql, createReferenceSql, quoted, tableChecks } from './postgres-table.ts'
@@ -22,11 +23,13 @@ export function compareColumns(
   const differences = [
     ...keyDifferences(table, actual, wanted),
     ...present.flatMap((column) => columnDifferences(table, column, actual, wanted)),
-    ...[...actual.columns.keys()]
-      .filter((name) => !wanted.columns.has(name))
-      .map((name) => `column ${table.name}.${name} is not in the model`),
     ...checkDifferences(actual, wanted, added),
   ]
+  const further = [...actual.columns.keys()].filter((name) => !wanted.columns.has(name))
+  const isFree = (name: string) => {
+    const column = actual.columns.get(name)
+    return further.includes(name) && (column?.nullable || column?.default !== undefined)
+  }
   return [
     ...missing.map((column) =>
       addColumn(
@@ -36,6 +39,20 @@ export function compareColumns(
       ),
     ),
     ...differences.map((description) => ({ safe: false, description, sql: [] })),
+    ...further.map((name) => ({
+      safe: false,
+      description: `column ${table.name}.${name} is not in the model`,
+      sql: [],
+      beyond: isFree(name),
+    })),
+    ...[...actual.checks.keys()]
+      .filter((name) => !wanted.checks.has(name))
+      .map((name) => ({
+        safe: false,
+        description: `the constraint ${name} is not in the model`,
+        sql: [],
+        beyond: fieldsOfCheck(name).length > 0 && fieldsOfCheck(name).every(isFree),
+      })),
   ]
 }
 
@@ -86,11 +103,7 @@ function columnDifferences(table: TableSpec, column: ColumnSpec, actual: ActualT
 
 function checkDifferences(actual: ActualTable, wanted: ActualTable, added: readonly Check[]): string[] {
   const isAdded = (name: string) => added.some((check) => check.name === name)
-  const differing = [...wanted.checks]
+  return [...wanted.checks]
     .filter(([name, expression]) => !isAdded(name) && actual.checks.get(name) !== expression)
     .map(([name]) => `the constraint ${name} is ${actual.checks.has(name) ? 'another' : 'missing'}`)
-  const further = [...actual.checks.keys()]
-    .filter((name) => !wanted.checks.has(name))
-    .map((name) => `the constraint ${name} is not in the model`)
-  return [...differing, ...further]
 }

@@ -86,5 +86,7 @@ export function compareLog(table: TableSpec, { log }: Derived): SchemaChange[] {
     .filter((name) => !wanted.has(name))
     .map((name) => `DROP TRIGGER ${quoted(name)} ON ${quoted(table.name)}`)
   if (table.logged) sql.push(...recordShapesSql(table), ...logTriggers(table).values())
-  return [{ safe: true, description: `${table.logged ? 'log' : 'stop logging'} changes of ${table.name}`, sql }]
+  // Those of a later version log its columns too.
+  const beyond = table.logged && there.size === wanted.size
+  return [{ safe: true, description: `${table.logged ? 'log' : 'stop logging'} changes of ${table.name}`, sql, beyond }]
 }

@@ -20,9 +20,15 @@ export async function compareIndexes(
   for (const [name, { unique }] of actual.indexes) {
     if (!unique || wanted.indexes.has(name)) continue
     const description = `the unique index ${name} of ${table.name} is not in the model`
-    changes.push({ safe: false, description, sql: [] })
+    changes.push({ safe: false, description, sql: [], beyond: isOfFurtherColumn(table, name) })
   }
   return changes
+}
+
+/** Rows of who does not know the column have null in it, and nulls are never equal. */
+function isOfFurtherColumn(table: TableSpec, index: string): boolean {
+  const column = /^(.+)-unique$/.exec(index.slice(table.name.length + 1))?.[1]
+  return column !== undefined && !column.includes('-') && !table.columns.some(({ name }) => name === column)
 }
 
 async function compareIndex(

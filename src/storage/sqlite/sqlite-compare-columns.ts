@@ -1,4 +1,5 @@
 import type { ColumnSpec, Schema, TableSpec } from '../../schema/index.ts'
+import { fieldsOfCheck } from '../migrations/table-shape.ts'
 import type { SchemaChange } from '../storage.ts'
 import { type ActualTable, normalised } from './sqlite-catalog.ts'
 import {
@@ -21,20 +22,16 @@ export function compareColumns(schema: Schema, table: TableSpec, actual: ActualT
   const differences = [
     ...tableDifferences(table, actual),
     ...present.flatMap((column) => columnDifferences(table, column, actual)),
-    ...[...actual.columns.keys()]
-      .filter((name) => !table.columns.some((column) => column.name === name))
-      .map((name) => `column ${table.name}.${name} is not in the model`),
   ]
+  const further = [...actual.columns.values()].filter(
+    ({ name }) => !table.columns.some((column) => column.name === name),
+  )
+  const isFree = (name: string) =>
+    further.some((column) => column.name === name && (column.nullable || column.default !== undefined))
   const checks = declaredChecks(schema, table)
   const isNew = (check: Check) => check.fields.every((field) => missing.some((column) => column.name === field))
-  differences.push(
-    ...checkDifferences(
-      table,
-      present,
-      checks.filter((check) => !isNew(check)),
-      actual,
-    ),
-  )
+  const declared = checks.filter((check) => !isNew(check))
+  differences.push(...checkDifferences(table, present, declared, actual))
   return [
     ...missing.map((column) =>
       addColumn(
@@ -44,6 +41,18 @@ export function compareColumns(schema: Schema, table: TableSpec, actual: ActualT
       ),
     ),
     ...differences.map((description) => ({ safe: false, description, sql: [] })),
+    ...further.map(({ name }) => ({
+      safe: false,
+      description: `column ${table.name}.${name} is not in the model`,
+      sql: [],
+      beyond: isFree(name),
+    })),
+    ...furtherChecks(table, present, declared, actual).map((name) => ({
+      safe: false,
+      description: `the constraint ${name} is not in the model`,
+      sql: [],
+      beyond: fieldsOfCheck(name).length > 0 && fieldsOfCheck(name).every(isFree),
+    })),
   ]
 }
 
@@ -106,14 +115,28 @@ function checkDifferences(
   declared: readonly Check[],
   actual: ActualTable,
 ): string[] {
-  const wanted = new Map(
-    [...present.flatMap((column) => typeCheck(table, column) ?? []), ...declared].map((check) => [check.name, check]),
-  )
-  const differing = [...wanted.values()]
+  const wanted = wantedChecks(table, present, declared)
+  return [...wanted.values()]
     .filter(({ name, expression }) => actual.checks.get(name) !== normalised(expression))
     .map(({ name }) => `the constraint ${name} is ${actual.checks.has(name) ? 'another' : 'missing'}`)
-  const further = [...actual.checks.keys()]
-    .filter((name) => !wanted.has(name))
-    .map((name) => `the constraint ${name} is not in the model`)
-  return [...differing, ...further]
+}
+
+function wantedChecks(
+  table: TableSpec,
+  present: readonly ColumnSpec[],
+  declared: readonly Check[],
+): Map<string, Check> {
+  return new Map(
+    [...present.flatMap((column) => typeCheck(table, column) ?? []), ...declared].map((check) => [check.name, check]),
+  )
+}
+
+function furtherChecks(
+  table: TableSpec,
+  present: readonly ColumnSpec[],
+  declared: readonly Check[],
+  actual: ActualTable,
+): string[] {
+  const wanted = wantedChecks(table, present, declared)
+  return [...actual.checks.keys()].filter((name) => !wanted.has(name))
 }

@@ -18,8 +18,15 @@ export function compareIndexes(
       safe: false,
       description: `the unique index ${name} of ${table.name} is not in the model`,
       sql: [],
+      beyond: isOfFurtherColumn(table, name),
     }))
   return [...changes, ...unknown]
+}
+
+/** Rows of who does not know the column have null in it, and nulls are never equal. */
+function isOfFurtherColumn(table: TableSpec, index: string): boolean {
+  const column = /^(.+)-unique$/.exec(index.slice(table.name.length + 1))?.[1]
+  return column !== undefined && !column.includes('-') && !table.columns.some(({ name }) => name === column)
 }
 
 function compareIndex(

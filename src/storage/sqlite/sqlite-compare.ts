@@ -75,7 +75,9 @@ function compareLog(table: TableSpec, actual: ActualTable): SchemaChange[] {
   if (areSame(triggers, there)) return []
   const sql = [...there.keys()].map((trigger) => `DROP TRIGGER ${quoted(trigger)}`)
   if (table.logged) sql.push(recordShapeSql(logShape(table)), ...triggers.values())
-  return [{ safe: true, description: `${table.logged ? 'log' : 'stop logging'} changes of ${table.name}`, sql }]
+  // Those of a later version log its columns too.
+  const beyond = table.logged && there.size === triggers.size
+  return [{ safe: true, description: `${table.logged ? 'log' : 'stop logging'} changes of ${table.name}`, sql, beyond }]
 }
 
 function ownTriggers(actual: ActualTable, prefix: string): Map<string, string> {

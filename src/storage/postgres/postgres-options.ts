@@ -9,7 +9,7 @@ export interface PostgresOptions {
    * own, such as migrations and notifications.
    */
   directUrl?: string
-  /** Connections of this process at most. Default: 10. */
+  /** Connections of this process at most. Default: `?connections=` of the URL, else 10. */
   connections?: number
   /** Connections that write at the same time at most; more writes share their transactions. Default: half of `connections`. */
   writers?: number
@@ -30,9 +30,10 @@ export type PostgresSettings = ReturnType<typeof settingsOf>
 /** @throws MonoblocError `configuration_invalid` */
 export function settingsOf(options: PostgresOptions) {
   const clock = options.clock ?? Date
-  const connections = options.connections ?? 10
+  const address = parsePostgresUrl(options.url)
+  const connections = options.connections ?? address.connections ?? 10
   return {
-    address: parsePostgresUrl(options.url),
+    address,
     directAddress: options.directUrl === undefined ? undefined : parsePostgresUrl(options.directUrl),
     connections,
     writers: options.writers ?? Math.max(1, Math.floor(connections / 2)),

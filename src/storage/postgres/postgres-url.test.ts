@@ -12,7 +12,9 @@ describe('the URL of a database', () => {
       password: 'p@ss',
       pooler: false,
       readWrite: true,
+      connections: undefined,
     })
+    expect(parse('postgres://h/app?pgbouncer=true&connections=25')).toMatchObject({ pooler: true, connections: 25 })
   })
   test('leaves to the environment what it does not name', () => {
     expect(parse('postgresql://')).toMatchObject({ hosts: [{ host: 'localhost', port: 5432 }], tls: 'off' })
@@ -60,6 +62,7 @@ describe('the URL of a database', () => {
     ['postgres://u:secret@h/app?ssl=true', `"ssl" can't be said`],
     ['postgres://u:secret@h/app?pgbouncer=1', 'neither true nor false'],
     ['postgres://u:secret@h/app?target_session_attrs=standby', 'say read-write'],
+    ['postgres://u:secret@h/app?connections=0', 'not a number from 1'],
     ['postgres://u:secret@h/app?connect_timeout=soon', 'number of seconds'],
   ])('%s is refused with what to do, and without its password', (url, words) => {
     try {

@@ -27,6 +27,8 @@ export interface PostgresAddress {
   connectMillis: number
   /** A pooler in transaction mode stands between: a connection is another backend in each transaction. */
   pooler: boolean
+  /** Of one process at most, where the URL says so. */
+  connections: number | undefined
   /** Only a server that can be written to will do. */
   readWrite: boolean
 }
@@ -45,6 +47,7 @@ const tlsModes: Record<string, TlsMode> = {
 const known = [
   'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port', 'user', 'password', 'dbname', 'application_name',
   'options', 'connect_timeout', 'target_session_attrs', 'pgbouncer',
+  'connections',
 ] // biome-ignore format: a list
 
 /** Seconds in which a host has to answer. What is up answers in milliseconds, and a failover tries the next host. */
@@ -89,6 +92,7 @@ export function parsePostgresUrl(url: string, environment: NodeJS.ProcessEnv = p
     applicationName: given('application_name', 'PGAPPNAME'),
     connectMillis: secondsOf(given('connect_timeout', 'PGCONNECT_TIMEOUT')) * 1000,
     pooler: poolerOf(given('pgbouncer')),
+    connections: connectionsOf(given('connections')),
     readWrite: sessionOf(given('target_session_attrs')),
   }
 }
@@ -144,6 +148,12 @@ function poolerOf(text: string | undefined): boolean {
   if (text === undefined || text === 'false') return false
   if (text === 'true') return true
   throw invalid(`pgbouncer is ${JSON.stringify(text)}, and neither true nor false`)
+}
+
+function connectionsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw invalid(`connections is ${JSON.stringify(text)}, and not a number from 1 to 9999`)
 }
 
 // Without a word it is a server that can be written to: an application writes, and a standby refuses that.

@@ -93,8 +93,9 @@ export class Asked {
     const sorting = sortingOf(target, sort, [...path, 'sort'])
     const capped = limit === undefined
     const most = capped ? mostIncluded + 1 : positive('limit', limit, [...path, 'limit'])
-    this.key += `^${sorting.id}${capped ? '!' : ''})`
-    return { kind: 'many', name, relation, level, where: placed, sorting, limitAt: this.value(most), capped }
+    const ceiling = this.plans.engine.ceilingOf?.(most)
+    this.key += `^${sorting.id}${capped ? '!' : ''}${ceiling ?? ''})`
+    return { kind: 'many', name, relation, level, where: placed, sorting, limitAt: this.value(most), ceiling, capped }
   }
 
   #computed(plan: ModelPlan, kind: 'count' | 'exists', name: string, of: unknown, given: object, path: Path): Include {

@@ -39,6 +39,8 @@ export interface IncludeMany extends IncludeBase {
   sorting: Sorting
   /** The position of the limit among the values of the call. */
   limitAt: number
+  /** See `SqlEngine.ceilingOf`. */
+  ceiling: number | undefined
   /** There was no limit: more rows than `mostIncluded` fail. */
   capped: boolean
 }

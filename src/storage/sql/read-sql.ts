@@ -99,7 +99,7 @@ export class SqlWriter {
 
   // The rows are chosen within, so that what is made of them is made only of those that are shown.
   #many(include: IncludeMany, table: string, key: Sql): Sql {
-    const { level, sorting, limitAt, capped, relation, where } = include
+    const { level, sorting, limitAt, ceiling, capped, relation, where } = include
     const { engine } = this
     const chosen = this.alias()
     const order = this.form === 'rows' ? codeOrder(include) : undefined
@@ -110,7 +110,13 @@ export class SqlWriter {
     const columns = sql.join(neededColumns(level, order?.extra).map(({ name }) => ref(table, name)))
     const sorted = order ? sql`` : orderSql(engine, sorting, table)
     const from = this.#related(relation, table, key, where)
-    return sql`(select ${result} from (select ${columns} from ${from} ${sorted} limit ${engine.limit(sql`${new Slot(limitAt)}`)}) as ${sql.ref(chosen)})`
+    const rows = engine.limited(
+      sql`select ${columns} from ${from} ${sorted}`,
+      sql`${new Slot(limitAt)}`,
+      undefined,
+      ceiling,
+    )
+    return sql`(select ${result} from (${rows}) as ${sql.ref(chosen)})`
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Expression } from 'kysely'
+import type { Expression, RawBuilder } from 'kysely'
 import { MonoblocError } from '../../errors.ts'
 import { reachOf } from '../../schema/index.ts'
 import type { MaybePromise, SqlValue } from '../storage.ts'
@@ -48,6 +48,8 @@ export interface PageShape {
   sorting: Sorting
   after: { shape: string; at: number } | undefined
   limitAt: number
+  /** See `SqlEngine.ceilingOf`. */
+  ceiling: number | undefined
   offsetAt: number | undefined
 }
 
@@ -64,7 +66,7 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
   const { engine, dialect } = plans
   const { sorting } = shape
   const columnsOf = sorting.terms.map(({ column }) => column)
-  const select = (columns: Sql) => sql`select ${columns} ${chosenRows(writer, level, shape, table)}`
+  const select = (columns: Sql) => chosenRows(writer, level, shape, table, columns)
   if (base.form === 'rows') {
     const extra = columnsOf.filter((column) => !level.stored.includes(column))
     const places = columnsOf.map((column) =>
@@ -219,12 +221,19 @@ function matchingRows(
   return parts.length > 0 ? sql`${from} where ${sql.join(parts, sql` and `)}` : from
 }
 
-function chosenRows(writer: SqlWriter, level: ReadLevel, shape: PageShape, table: string): Sql {
-  const { sorting, after, limitAt, offsetAt } = shape
+function chosenRows(
+  writer: SqlWriter,
+  level: ReadLevel,
+  shape: PageShape,
+  table: string,
+  columns: Sql,
+): RawBuilder<unknown> {
+  const { sorting, after, limitAt, offsetAt, ceiling } = shape
   const more = after ? [afterSql(sorting, after.shape, table, after.at)] : []
   const rows = matchingRows(writer, level, shape.where, shape.search, table, more)
-  const offset = offsetAt === undefined ? sql`` : sql` offset ${new Slot(offsetAt)}`
-  return sql`${rows} ${orderSql(writer.engine, sorting, table)} limit ${writer.engine.limit(sql`${new Slot(limitAt)}`)}${offset}`
+  const offset = offsetAt === undefined ? undefined : sql`${new Slot(offsetAt)}`
+  const ordered = sql`select ${columns} ${rows} ${orderSql(writer.engine, sorting, table)}`
+  return writer.engine.limited(ordered, sql`${new Slot(limitAt)}`, offset, ceiling)
 }
 
 function isCapped(include: Include): boolean {

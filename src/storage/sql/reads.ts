@@ -149,9 +149,13 @@ export class Reads {
     const position =
       after === undefined || after === null ? undefined : placed(asked, readCursor(this.plans.dialect, sorting, after))
     const most = limit === undefined ? mostRows : positive('limit', limit)
-    const limitAt = asked.value(fetched ?? most + 1)
+    const asks = fetched ?? most + 1
+    const limitAt = asked.value(asks)
+    const skipped = checkedOffset(offset)
+    const ceiling = this.plans.engine.ceilingOf?.(asks + skipped)
+    if (ceiling !== undefined) asked.key += `<${ceiling}`
     const skips = offset !== undefined || includes.length > 0 || form === 'json'
-    const offsetAt = skips ? asked.value(checkedOffset(offset)) : undefined
+    const offsetAt = skips ? asked.value(skipped) : undefined
     if (skips) asked.key += '#'
     const template =
       this.#pages.get(asked.key) ??
@@ -163,6 +167,7 @@ export class Reads {
           sorting,
           after: position,
           limitAt,
+          ceiling,
           offsetAt,
         }),
       )

@@ -38,8 +38,13 @@ export interface SqlEngine {
    * Absent where the database sees to it.
    */
   countOn?(plan: ModelPlan, given: Sql): RawBuilder<unknown>
-  /** What stands after `limit`. */
-  limit(bound: Sql): Sql
+  /**
+   * For a number of rows the one that a statement's text names in its place, so that few numbers make few statements.
+   * Absent where the text need not name any.
+   */
+  ceilingOf?(rows: number): number
+  /** The first rows of a query that ends with its order. @param ceiling see `ceilingOf` */
+  limited(query: Sql, limit: Sql, offset: Sql | undefined, ceiling: number | undefined): RawBuilder<unknown>
   /** The value by which the full-text index is asked for rows with all words, of which the last may be a beginning. */
   searchQuery(words: readonly string[]): string
   /** The rows of a table alias that the full-text index finds. */

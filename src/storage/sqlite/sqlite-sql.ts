@@ -25,7 +25,7 @@ export const sqliteEngine: SqlEngine = {
   roughSum: (column) => sql`sum(cast(${column} as real))`,
   // SQLite looks at the value of a bare `limit ?` when it compiles, and so compiles the statement anew at each run, which
   // doubles what a page costs. It leaves an expression alone.
-  limit: (bound) => sql`${bound} + 0`,
+  limited: (query, limit, offset) => sql`${query} limit ${limit} + 0${offset ? sql` offset ${offset}` : sql``}`,
   // A quoted phrase without a word in it is no error and finds nothing.
   searchQuery: (words) => (words.length === 0 ? '""' : `${words.map((word) => `"${word}"`).join(' ')}*`),
   found: ({ name }, table, query) => {

@@ -1,16 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { MonoblocError } from '../../src/errors.ts'
-import {
-  createSqliteMigrator,
-  createSqliteStorage,
-  type MigrationFile,
-  migrationText,
-  nextMigrationName,
-  readMigrationFiles,
-} from '../../src/storage/index.ts'
+import { migrationText, nextMigrationName, readMigrationFiles } from '../../src/storage/index.ts'
 import type { Random } from '../faults/random.ts'
-import { derivedProblems, dump, fill, lastLogged, leftovers, readData, sequences } from './migrate-database.ts'
+import type { FuzzDatabase } from './migrate-database.ts'
 import { type Expected, expectedOf } from './migrate-oracle.ts'
 import { drawValue, type Held, isSame } from './migrate-values.ts'
 import { drawWorld, mutate, nextWorld, schemaOf, type World } from './migrate-world.ts'
@@ -25,11 +18,16 @@ export interface Outcome {
 export type Sabotage = (sql: string) => string
 
 /** One database and a chain of migrations on it, each checked against what it must come to. */
-export async function runChain(random: Random, folder: string, length: number, sabotage?: Sabotage): Promise<Outcome> {
-  const file = path.join(folder, 'app.db')
+export async function runChain(
+  random: Random,
+  folder: string,
+  database: FuzzDatabase,
+  length: number,
+  sabotage?: Sabotage,
+): Promise<Outcome> {
   const migrations = path.join(folder, 'migrations')
   mkdirSync(migrations, { recursive: true })
-  const migrator = createSqliteMigrator({ file })
+  const { engine, migrator } = database
   const outcome: Outcome = { violations: [], applied: 0, refused: 0 }
   let world: World = { tables: [], names: 0, ids: 0 }
   for (let at = 0; at <= length && outcome.violations.length === 0; at++) {
@@ -37,7 +35,7 @@ export async function runChain(random: Random, folder: string, length: number, s
     const after = at === 0 ? drawWorld(random) : nextWorld(world)
     if (at > 0) mutate(after, random)
     const schema = schemaOf(after)
-    const known = readMigrationFiles(migrations)
+    const known = readMigrationFiles(migrations, engine)
     const plan = await migrator.plan(known, schema)
     if (plan.steps.length === 0) {
       world = after
@@ -45,25 +43,27 @@ export async function runChain(random: Random, folder: string, length: number, s
     }
     const name = nextMigrationName(known, 'next')
     const edited = edit(
-      migrationText(name, plan.steps, plan.losses),
+      migrationText(name, plan.steps, plan.losses, engine),
       after,
       plan.steps.flatMap(({ wanting }) => wanting),
       random,
+      database,
     )
     const target = path.join(migrations, `${name}.sql`)
     writeFileSync(target, sabotage && at > 0 ? sabotage(edited.text) : edited.text)
-    const data = at === 0 ? { rows: new Map(), links: new Map() } : readData(file, before)
+    const data = at === 0 ? { rows: new Map(), links: new Map() } : await database.readData(before)
     const expected = expectedOf(before, after, data, edited.filled)
     const place = `migration ${at}`
-    const was = at === 0 ? undefined : { dump: dump(file), logged: lastLogged(file), sequences: sequences(file) }
-    const error = await attempt(() =>
-      migrator.apply({ files: readMigrationFiles(migrations), schema, runProgram: () => {} }),
-    )
+    const was = at === 0 ? undefined : await seen(database)
+    const files = readMigrationFiles(migrations, engine)
+    const backups = path.join(folder, 'backups')
+    const error = await attempt(() => migrator.apply({ files, schema, backups, runProgram: () => {} }))
     const found = error
       ? refusalProblems(error, expected, edited.consented)
-      : await successProblems({ file, migrations, before, after, expected, edited, was })
-    if (error && was && dump(file) !== was.dump) found.push('it was refused, and the database is another')
-    if (leftovers(file).length > 0) found.push(`it left ${leftovers(file).join(', ')}`)
+      : await successProblems({ database, migrations, before, after, expected, edited, was })
+    if (error && was && (await database.dump()) !== was.dump) found.push('it was refused, and the database is another')
+    const left = await database.leftovers()
+    if (left.length > 0) found.push(`it left ${left.join(', ')}`)
     outcome.violations.push(...found.map((words) => `${place}: ${words}${error ? ` [${error.message}]` : ''}`))
     if (error) {
       outcome.refused++
@@ -73,10 +73,18 @@ export async function runChain(random: Random, folder: string, length: number, s
     } else {
       outcome.applied++
       world = after
-      fill(file, world, random)
+      await database.fill(world, random)
     }
   }
   return outcome
+}
+
+async function seen(database: FuzzDatabase) {
+  return {
+    dump: await database.dump(),
+    logged: await database.lastLogged(),
+    sequences: await database.sequences(),
+  }
 }
 
 interface Edited {
@@ -86,7 +94,7 @@ interface Edited {
 }
 
 /** As somebody edits the file: mostly consents, mostly writes the values that are wanting. */
-function edit(text: string, world: World, wanting: readonly string[], random: Random): Edited {
+function edit(text: string, world: World, wanting: readonly string[], random: Random, database: FuzzDatabase): Edited {
   const consented = random.chance(0.85)
   const filled = new Map<string, Held>()
   const left = [...wanting]
@@ -98,16 +106,9 @@ function edit(text: string, world: World, wanting: readonly string[], random: Ra
     if (!field || field.ref !== undefined || field.origin !== undefined || random.chance(0.2)) return line
     const value = drawValue(random, field)
     filled.set(place, value)
-    return `  ${literal(value)}${comma}`
+    return `  ${database.literal(value, field)}${comma}`
   })
   return { text: edited, filled, consented }
-}
-
-function literal(value: Held): string {
-  if (value === null) return 'NULL'
-  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
-  if (typeof value === 'number') return Number.isInteger(value) ? value.toExponential() : String(value)
-  return value instanceof Uint8Array ? `X'${Buffer.from(value).toString('hex')}'` : String(value)
 }
 
 async function attempt(work: () => Promise<unknown>): Promise<MonoblocError | undefined> {
@@ -135,7 +136,7 @@ function refusalProblems(error: MonoblocError, expected: Expected, consented: bo
 }
 
 interface Done {
-  file: string
+  database: FuzzDatabase
   migrations: string
   before: World
   after: World
@@ -144,14 +145,22 @@ interface Done {
   was: { logged: number; sequences: Map<string, number> } | undefined
 }
 
-async function successProblems({ file, migrations, before, after, expected, edited, was }: Done): Promise<string[]> {
+async function successProblems({
+  database,
+  migrations,
+  before,
+  after,
+  expected,
+  edited,
+  was,
+}: Done): Promise<string[]> {
   const problems: string[] = []
   if (!edited.consented && expected.consents.length > 0)
     problems.push(`it did ${expected.consents.join('; ')} without consent`)
   if (expected.refusals.length > 0) problems.push(`it was done, though ${expected.refusals.join('; ')}`)
-  problems.push(...rowProblems(file, after, expected))
-  problems.push(...derivedProblems(file, after, was?.logged ?? 0))
-  const numbers = sequences(file)
+  problems.push(...(await rowProblems(database, after, expected)))
+  problems.push(...(await database.derivedProblems(after, was?.logged ?? 0)))
+  const numbers = await database.sequences()
   for (const table of after.tables) {
     const old = before.tables.find(({ id }) => id === table.id)
     const number = old && was?.sequences.get(old.name)
@@ -159,19 +168,22 @@ async function successProblems({ file, migrations, before, after, expected, edit
       problems.push(`${table.name} counted to ${number}, and now to ${numbers.get(table.name)}`)
     }
   }
-  return [...problems, ...(await lateProblems(file, migrations, after))]
+  return [...problems, ...(await lateProblems(database, migrations, after))]
 }
 
-function rowProblems(file: string, after: World, expected: Expected): string[] {
+async function rowProblems(database: FuzzDatabase, after: World, expected: Expected): Promise<string[]> {
   const problems: string[] = []
-  const data = readData(file, after)
+  const data = await database.readData(after)
   for (const table of after.tables) {
     const [found, wanted] = [data.rows.get(table.id)!, expected.rows.get(table.id)!]
     if (found.length !== wanted.length) problems.push(`${table.name} has ${found.length} rows, not ${wanted.length}`)
     for (const [at, row] of wanted.entries()) {
       for (const [name, value] of Object.entries(row)) {
         const there = found[at]?.[name]
-        const same = value === 'createdAt' ? /^\d{4}-.*Z$/.test(String(there)) : isSame(there, value)
+        const same =
+          value === 'createdAt'
+            ? /^\d{4}-.*Z$/.test(String(there))
+            : isSame(there, value) || isSameDocument(database, there, value)
         if (!same) problems.push(`${table.name}.${name} of row ${at} is ${shown(there)}, not ${shown(value)}`)
       }
     }
@@ -182,30 +194,34 @@ function rowProblems(file: string, after: World, expected: Expected): string[] {
   return problems
 }
 
+/** PostgreSQL writes a document anew, with spaces of its own. */
+function isSameDocument({ engine }: FuzzDatabase, there: unknown, value: unknown): boolean {
+  if (engine === 'sqlite' || typeof there !== 'string' || typeof value !== 'string') return false
+  try {
+    return JSON.stringify(JSON.parse(there)) === JSON.stringify(JSON.parse(value))
+  } catch {
+    return false
+  }
+}
+
 function shown(value: unknown): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}n` : inner)) ?? 'missing'
 }
 
 /** A database at its goal has nothing left to do. */
-async function lateProblems(file: string, migrations: string, after: World): Promise<string[]> {
-  const migrator = createSqliteMigrator({ file })
+async function lateProblems(database: FuzzDatabase, migrations: string, after: World): Promise<string[]> {
+  const { engine, migrator } = database
   const schema = schemaOf(after)
-  const files: MigrationFile[] = readMigrationFiles(migrations)
+  const files = readMigrationFiles(migrations, engine)
   const problems: string[] = []
   const again = await migrator.apply({ files, schema, runProgram: () => {} })
   if (again.applied.length > 0) problems.push(`a second apply did ${again.applied.join()}`)
   const { files: states, drift, unplanned } = await migrator.status(files, schema)
   if (states.some(({ state }) => state !== 'applied')) problems.push('a file counts as not applied')
   problems.push(...drift.map((words) => `drift: ${words}`), ...unplanned.map((words) => `unplanned: ${words}`))
-  const storage = createSqliteStorage({ file })
+  const storage = database.storage()
   await storage.open()
   const changes = await storage.compare(schema)
   await storage.close()
   return [...problems, ...changes.map(({ description }) => `the models would still ${description}`)]
-}
-
-/** For a message: the newest file. */
-export function newestFile(folder: string): string {
-  const files = readMigrationFiles(path.join(folder, 'migrations'))
-  return readFileSync(files.at(-1)!.file, 'utf8')
 }

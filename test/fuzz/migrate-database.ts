@@ -2,12 +2,19 @@
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import {
+  createSqliteMigrator,
+  createSqliteStorage,
+  type MigrationEngine,
+  type Migrator,
+  type Storage,
+} from '../../src/storage/index.ts'
 import type { Random } from '../faults/random.ts'
 import type { Data, HeldRow } from './migrate-oracle.ts'
 import { drawValue, type Held } from './migrate-values.ts'
 import type { FieldPlan, TablePlan, World } from './migrate-world.ts'
 
-export function withDatabase<T>(file: string, use: (db: DatabaseSync) => T): T {
+function withDatabase<T>(file: string, use: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(file, { timeout: 5000 })
   try {
     return use(db)
@@ -17,7 +24,7 @@ export function withDatabase<T>(file: string, use: (db: DatabaseSync) => T): T {
 }
 
 /** Adds rows; what breaks a constraint is left out. */
-export function fill(file: string, world: World, random: Random): void {
+function fill(file: string, world: World, random: Random): void {
   withDatabase(file, (db) => {
     for (const table of world.tables) {
       const count = random.below(7)
@@ -71,7 +78,7 @@ function attempt(work: () => void): void {
   } catch {}
 }
 
-export function readData(file: string, world: World): Data {
+function readData(file: string, world: World): Data {
   return withDatabase(file, (db) => {
     const all = (sql: string): HeldRow[] => {
       const statement = db.prepare(sql)
@@ -95,7 +102,7 @@ export function readData(file: string, world: World): Data {
 }
 
 /** Everything that a refused migration must leave as it was. */
-export function dump(file: string): string {
+function dump(file: string): string {
   return withDatabase(file, (db) => {
     const schema = db.prepare("select name, sql from sqlite_schema where name not like 'sqlite%' order by name").all()
     const tables = schema.filter(
@@ -111,7 +118,7 @@ export function dump(file: string): string {
 }
 
 /** The greatest number that was ever given, by table. */
-export function sequences(file: string): Map<string, number> {
+function sequences(file: string): Map<string, number> {
   return withDatabase(file, (db) => {
     if (!db.prepare("select 1 from sqlite_schema where name = 'sqlite_sequence'").get()) return new Map()
     return new Map(
@@ -124,7 +131,7 @@ export function sequences(file: string): Map<string, number> {
 }
 
 /** What is wrong with what hangs on the tables: full-text indexes, references, what the log was told. */
-export function derivedProblems(file: string, world: World, logged: number): string[] {
+function derivedProblems(file: string, world: World, logged: number): string[] {
   return withDatabase(file, (db) => {
     const problems: string[] = []
     for (const { name, search } of world.tables) {
@@ -145,11 +152,52 @@ export function derivedProblems(file: string, world: World, logged: number): str
   })
 }
 
-export function lastLogged(file: string): number {
+function lastLogged(file: string): number {
   return withDatabase(file, (db) => Number(db.prepare('select max(sequence) as n from monobloc_log').get()!.n ?? 0))
 }
 
-export function leftovers(file: string): string[] {
+function leftovers(file: string): string[] {
   const folder = path.dirname(file)
   return existsSync(folder) ? readdirSync(folder).filter((name) => /rehearsal|partial/.test(name)) : []
+}
+
+/** One database of either engine, as a chain of migrations looks at it. */
+export interface FuzzDatabase {
+  engine: MigrationEngine
+  migrator: Migrator
+  storage(): Storage
+  fill(world: World, random: Random): Promise<void>
+  readData(world: World): Promise<Data>
+  dump(): Promise<string>
+  sequences(): Promise<Map<string, number>>
+  derivedProblems(world: World, logged: number): Promise<string[]>
+  lastLogged(): Promise<number>
+  leftovers(): Promise<string[]>
+  literal(value: Held, field: FieldPlan): string
+  drop(): Promise<void>
+}
+
+export function sqliteDatabase(folder: string): FuzzDatabase {
+  const file = path.join(folder, 'app.db')
+  return {
+    engine: 'sqlite',
+    migrator: createSqliteMigrator({ file }),
+    storage: () => createSqliteStorage({ file }),
+    fill: async (world, random) => fill(file, world, random),
+    readData: async (world) => readData(file, world),
+    dump: async () => dump(file),
+    sequences: async () => sequences(file),
+    derivedProblems: async (world, logged) => derivedProblems(file, world, logged),
+    lastLogged: async () => lastLogged(file),
+    leftovers: async () => leftovers(file),
+    literal,
+    drop: async () => {},
+  }
+}
+
+function literal(value: Held): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  if (typeof value === 'number') return Number.isInteger(value) ? value.toExponential() : String(value)
+  return value instanceof Uint8Array ? `X'${Buffer.from(value).toString('hex')}'` : String(value)
 }

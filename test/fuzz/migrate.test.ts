@@ -2,13 +2,17 @@ import { expect, test } from 'vitest'
 import { withFolder } from '../campaign/campaign-files.ts'
 import { Random } from '../faults/random.ts'
 import { runChain, type Sabotage } from './migrate-case.ts'
+import { sqliteDatabase } from './migrate-database.ts'
 
 /** Whether the search says these words when files are written wrong in this way. */
 async function isSeen(sabotage: Sabotage, words: string): Promise<boolean> {
   for (let seed = 1; seed <= 12; seed++) {
     const { shown } = await withFolder(async (folder) => {
       // What it shows is meant: nothing is to be kept.
-      return { violations: [], shown: (await runChain(new Random(seed), folder, 3, sabotage)).violations }
+      return {
+        violations: [],
+        shown: (await runChain(new Random(seed), folder, sqliteDatabase(folder), 3, sabotage)).violations,
+      }
     })
     if (shown.some((violation) => violation.includes(words))) return true
   }

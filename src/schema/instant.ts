@@ -8,10 +8,14 @@ const colon = 0x3a
 let writtenDay = Number.NaN
 /** What stands before the T. */
 let dayText = ''
+// A row that was never changed has the same instant twice.
+let writtenMillis = Number.NaN
+let written = ''
 
 /** As `toISOString`. @throws RangeError for an invalid date */
 export function instantText(date: Date): string {
   const millis = date.getTime()
+  if (millis === writtenMillis) return written
   const day = Math.floor(millis / millisOfDay)
   if (day !== writtenDay) {
     const text = date.toISOString()
@@ -21,7 +25,9 @@ export function instantText(date: Date): string {
     writtenDay = day
     return text
   }
-  return textOf(dayText, millis - day * millisOfDay)
+  written = textOf(dayText, millis - day * millisOfDay)
+  writtenMillis = millis
+  return written
 }
 
 // One text made at once, unit by unit: for texts that were joined JSON.stringify takes its slow way.
@@ -61,9 +67,12 @@ const ones = (number: number) => zero + (Math.floor(number) % 10)
 
 let readDay = ''
 let dayMillis = Number.NaN
+let readText = ''
+let readMillis = Number.NaN
 
 /** As `new Date(text)`, faster for RFC 3339 with milliseconds and Z: `2026-11-22T07:00:00.123Z`. */
 export function instantOf(text: string): Date {
+  if (text === readText) return new Date(readMillis)
   if (text.length !== 24 || text.charCodeAt(23) !== 0x5a || text.charCodeAt(10) !== 0x54) return new Date(text)
   if (!text.startsWith(readDay) || readDay === '') {
     const day = text.slice(0, 10)
@@ -77,7 +86,9 @@ export function instantOf(text: string): Date {
   // Not a number where a character is no digit, which no comparison lets through.
   const isPlain = hour < 24 && minute < 60 && second < 60 && milli >= 0 && separated(text)
   if (!isPlain) return new Date(text)
-  return new Date(dayMillis + hour * 3_600_000 + minute * 60_000 + second * 1000 + milli)
+  readText = text
+  readMillis = dayMillis + hour * 3_600_000 + minute * 60_000 + second * 1000 + milli
+  return new Date(readMillis)
 }
 
 function two(text: string, at: number): number {

@@ -3,7 +3,7 @@ import type { SqlValue } from '../storage.ts'
 import { shapeOf, valuesOf } from './filter-sql-values.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
 import type { IncludedCount, IncludedExists, IncludedRelation, IncludedRows, Includes, Restrict } from './query.ts'
-import { fieldsShape, type Include, levelOf, type PlacedCondition } from './read-level.ts'
+import { fieldsShape, type Include, levelOf, type PlacedCondition, type ReadLevel } from './read-level.ts'
 import { sortingOf } from './sorting.ts'
 
 // Each level nests a subquery in the last: five are deeper than any screen shows.
@@ -82,20 +82,47 @@ export class Asked {
     this.key += `(${fieldsShape(fields)}`
     const includes = this.includes(target, include, [...path, 'include'], depth + 1)
     const placed = this.#where(target, given, path)
-    const level = levelOf(target, fields, includes, path)
+    // Worked out where the shape is not known yet, as it mostly is.
+    let known: ReadLevel | undefined
+    const level = () => {
+      known ??= levelOf(target, fields, includes, path)
+      return known
+    }
     if (!relation.many) {
       if (sort !== undefined || limit !== undefined)
         throw badQuery('include', 'leads to one row: no sort, no limit', path)
       this.key += ')'
       const latest = relation.via.kind === 'inverse' && target.deletedAt !== undefined && withDeleted === true
-      return { kind: 'one', name, relation, level, where: placed, latest }
+      return {
+        kind: 'one',
+        name,
+        relation,
+        where: placed,
+        latest,
+        get level() {
+          return level()
+        },
+      }
     }
     const sorting = sortingOf(target, sort, [...path, 'sort'])
     const capped = limit === undefined
     const most = capped ? mostIncluded + 1 : positive('limit', limit, [...path, 'limit'])
     const ceiling = this.plans.engine.ceilingOf?.(most)
     this.key += `^${sorting.id}${capped ? '!' : ''}${ceiling ?? ''})`
-    return { kind: 'many', name, relation, level, where: placed, sorting, limitAt: this.value(most), ceiling, capped }
+    const limitAt = this.value(most)
+    return {
+      kind: 'many',
+      name,
+      relation,
+      where: placed,
+      sorting,
+      limitAt,
+      ceiling,
+      capped,
+      get level() {
+        return level()
+      },
+    }
   }
 
   #computed(plan: ModelPlan, kind: 'count' | 'exists', name: string, of: unknown, given: object, path: Path): Include {

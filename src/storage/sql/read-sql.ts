@@ -88,7 +88,8 @@ export class SqlWriter {
       return this.form === 'json' ? this.dialect.json({ type: 'boolean' }, exists)! : sql`(${exists})`
     }
     const rows = include.kind === 'one' ? this.#one(include, table, key) : this.#many(include, table, key)
-    return embedded ? this.engine.embedded(rows) : rows
+    // Code reads a document within a document also where it comes as its text, so that SQLite need not parse it again.
+    return embedded && this.form === 'json' ? this.engine.embedded(rows) : rows
   }
 
   #one(include: IncludeOne, table: string, key: Sql): Sql {

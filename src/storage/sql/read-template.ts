@@ -54,7 +54,9 @@ export interface PageShape {
 }
 
 export interface PageTemplate extends ReadTemplate {
-  /** The cursor after a row of a result: `rows` only. */
+  /** `rows` only: all of them come in one cell, as the document of an array of their cells. */
+  whole: boolean
+  /** The cursor after a row: `rows` only. */
   cursor: (cells: readonly SqlValue[]) => string
   /** The cursor after the last of the joined documents: `json` only, and of its cursors where it has them. */
   documentCursor: (documents: string, last: number) => string
@@ -68,10 +70,15 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
   const columnsOf = sorting.terms.map(({ column }) => column)
   const select = (columns: Sql) => chosenRows(writer, level, shape, table, columns)
   if (base.form === 'rows') {
+    const whole = engine.readsDocuments === true && level.includes.length > 0
     const extra = columnsOf.filter((column) => !level.stored.includes(column))
     const places = columnsOf.map((column) =>
       level.stored.includes(column) ? level.stored.indexOf(column) : base.codec.width + extra.indexOf(column),
     )
+    const rows = (from: string) =>
+      whole
+        ? engine.arrayOfRows(writer.document(level, from, extra))
+        : sql.join([rowColumns(writer, level, from), ...more(from)])
     const more = (from: string) =>
       extra.map(
         (column) =>
@@ -87,18 +94,18 @@ export function compilePage(plans: ModelPlans, asked: ReadForm, level: ReadLevel
           return toJson ? toJson(decoded as never) : decoded
         }),
       )
-    const query =
-      level.includes.length === 0
-        ? select(sql.join([rowColumns(writer, level, table), ...more(table)]))
-        : within(writer, level, columnsOf, select, (chosen) =>
-            sql.join([rowColumns(writer, level, chosen), ...more(chosen)]),
-          )
-    return { ...base, cursor, documentCursor: ofOtherForm, ...compileTemplate(dialect, query, 'plan') }
+    const query = level.includes.length === 0 ? select(rows(table)) : within(writer, level, columnsOf, select, rows)
+    const codec = whole ? new RowCodec(level, true) : base.codec
+    return { ...base, codec, whole, cursor, documentCursor: ofOtherForm, ...compileTemplate(dialect, query, 'plan') }
   }
   const shown = new Set(level.outputs.flatMap((output) => ('column' in output ? [output.name] : [])))
   // The last document tells its cursor by itself when that is cheap: all it takes is there, and it is no tree.
   const tells = level.includes.length === 0 && columnsOf.every(({ name }) => shown.has(name))
-  const cursors = { cursor: ofOtherForm, documentCursor: tells ? toldCursor(sorting, level) : givenCursor(sorting) }
+  const cursors = {
+    whole: false,
+    cursor: ofOtherForm,
+    documentCursor: tells ? toldCursor(sorting, level) : givenCursor(sorting),
+  }
   if (tells && isIndexOrder(plans, level, shape)) {
     // No row is read that is not shown, so that each is made into a document where it is read: a tenth less than handing
     // its columns on.

@@ -77,9 +77,9 @@ export class Reads {
 
   find(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<Page> {
     const call = this.#page('rows', model, query)
-    const { template, values } = call
+    const { template } = call
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(session.rows(template.statement, values), (found) => pageOf(call, found)),
+      chain(rowsOf(session, call), (found) => pageOf(call, found)),
     )
   }
 
@@ -90,7 +90,7 @@ export class Reads {
       if (template.form === 'json') {
         return chain(session.cells(template.statement, values), (cells) => jsonPageOf(call, cells!))
       }
-      return chain(session.rows(template.statement, values), (found) => {
+      return chain(rowsOf(session, call), (found) => {
         const { rows, next } = pageOf(call, found)
         return { json: JSON.stringify(rows.map((row) => template.codec.jsonOf(row))), count: rows.length, next }
       })
@@ -98,9 +98,10 @@ export class Reads {
   }
 
   first(session: Session, model: AnyModel, query: FindQuery = {}): MaybePromise<AnyRow | undefined> {
-    const { template, values } = this.#page('rows', model, { ...query, limit: 1 }, 1)
+    const call = this.#page('rows', model, { ...query, limit: 1 }, 1)
+    const { template } = call
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(session.cells(template.statement, values), (cells) => cells && template.codec.row(cells)),
+      chain(rowsOf(session, call), ([cells]) => cells && template.codec.row(cells)),
     )
   }
 
@@ -208,6 +209,11 @@ export function keyValues({ dialect }: ModelPlans, { key }: ModelPlan, given: un
 
 function tooLarge(): MonoblocError {
   return new MonoblocError('result_too_large', { detail: `The limit is ${mostRows} rows.` })
+}
+
+function rowsOf(session: Session, { template, values }: PageCall): MaybePromise<SqlValue[][]> {
+  if (!template.whole) return session.rows(template.statement, values)
+  return chain(session.cells(template.statement, values), (cells) => JSON.parse(cells![0] as string) as SqlValue[][])
 }
 
 function pageOf({ template, most, bounded }: PageCall, found: SqlValue[][]): Page {

@@ -42,7 +42,7 @@ export class RowCodec {
         const { column } = output
         this.#add(storedAt.get(column.name)!, decodeOf(column), column.toJson)
       } else {
-        const { decode, toJson } = includeCell(output.include, nested)
+        const { decode, toJson } = includeCell(output.include)
         this.#add(level.stored.length + level.includes.indexOf(output.include), decode, toJson)
       }
     }
@@ -104,12 +104,12 @@ export class RowCodec {
   }
 }
 
-function includeCell(include: Include, nested: boolean): { decode: Decode | undefined; toJson: Decode | undefined } {
+function includeCell(include: Include): { decode: Decode | undefined; toJson: Decode | undefined } {
   if (include.kind === 'count') return { decode: Number, toJson: undefined }
   if (include.kind === 'exists')
     return { decode: (value: SqlValue | boolean) => value === 1 || value === true || value === 't', toJson: undefined }
   const codec = new RowCodec(include.level, true)
-  const read = (cell: string): unknown => (nested ? cell : JSON.parse(cell))
+  const read = (cell: unknown): unknown => (typeof cell === 'string' ? JSON.parse(cell) : cell)
   if (include.kind === 'one') {
     return { decode: (cell: string) => codec.row(read(cell) as Cells), toJson: (row: AnyRow) => codec.jsonOf(row) }
   }

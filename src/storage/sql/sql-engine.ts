@@ -14,6 +14,8 @@ export interface SqlEngine {
   arrayOfRows(item: Sql): Sql
   /** The JSON text of a subquery, embedded as JSON in another document. */
   embedded(subquery: Sql): Sql
+  /** A page of rows with includes is read faster as one document than by its cells. */
+  readsDocuments?: true
   /** The JSON texts of all rows with `rowSeparator` between them; null without rows. */
   joinedRows(json: Sql): Sql
   /** Fails when it is reached, with an error in which `isTooMany` finds itself again. */

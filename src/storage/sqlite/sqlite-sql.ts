@@ -7,6 +7,8 @@ export const sqliteEngine: SqlEngine = {
   object: (members) => sql`json_object(${sql.join(members.flatMap(([name, value]) => [sql.lit(name), value]))})`,
   array: (items) => sql`json_array(${sql.join(items)})`,
   arrayOfRows: (item) => sql`json_group_array(${item})`,
+  // Node asks for each cell three times under a lock: 8 us of 47 for 20 rows of eight.
+  readsDocuments: true,
   embedded: (subquery) => sql`json(${subquery})`,
   // A constant: SQLite would make an expression anew for each row.
   joinedRows: (json) => sql`string_agg(${json}, ${sql.lit(rowSeparator)})`,

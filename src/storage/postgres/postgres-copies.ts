@@ -2,7 +2,8 @@
 // and when, so that what a killed process has left is told from what a running one needs.
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
-import { loadDriver } from './postgres-driver.ts'
+import { Connector } from './postgres-connect.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
 
 const prefix = 'monobloc_test'
 const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 6)
@@ -31,10 +32,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
+// Nothing is interrupted here, so nothing is waited for.
+const graceMillis = 0
+
+/** What is used of the driver's client; its own types leave two methods out. */
 interface Admin {
   query(sql: string): Promise<{ rows: Record<string, unknown>[] }>
-  connect(): Promise<void>
-  on(event: 'error', listener: () => void): void
   ref(): void
   unref(): void
 }
@@ -70,10 +73,9 @@ export class PostgresCopies {
     await this.#ask(`drop database if exists ${name} with (force)`)
   }
 
+  /** Of the same server, in the same words but for the database. */
   urlOf(name: string): string {
-    const url = new URL(this.#url)
-    url.pathname = `/${name}`
-    return url.href
+    return this.#url.replace(/^(\w+:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${name}`)
   }
 
   #ask(sql: string): Promise<{ rows: Record<string, unknown>[] }> {
@@ -93,12 +95,12 @@ export class PostgresCopies {
 
   async #connect(): Promise<Admin> {
     try {
-      const { Client } = await loadDriver()
-      const client = new Client({ connectionString: this.#url, application_name: 'monobloc tests' }) as unknown as Admin
-      client.on('error', () => {
+      const connector = new Connector(parsePostgresUrl(this.#url), { sessionSettings: {}, graceMillis })
+      const connection = await connector.connect()
+      connection.onLost = () => {
         this.#connected = undefined
-      })
-      await client.connect()
+      }
+      const client = connection.client as unknown as Admin
       const { rows } = await client.query('select datname as name from pg_database')
       for (const name of rows.map((row) => String(row.name)).filter((name) => isLeftCopy(name))) {
         // Somebody else may drop it at the same time.

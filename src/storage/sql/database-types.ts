@@ -1,14 +1,22 @@
 import type { ColumnType } from 'kysely'
 import type { FieldSpec, NameOf, ShapeOf, SpecOf, StoredFieldNames, ValueOf } from '../../schema/index.ts'
 
-/** Columns as SQLite stores them: whole numbers for booleans and decimals (in units of their last digit), text for dates. */
+/**
+ * Columns as an engine stores them, of which code that runs on one engine meets one form. Booleans are 0 and 1 on SQLite.
+ * Decimals are whole numbers there, in units of their last digit, and text on PostgreSQL. Instants are text. Documents are
+ * written as text, and read as text on SQLite and as values on PostgreSQL.
+ */
 type StoredValue<S extends FieldSpec, Held> = S['kind'] extends 'boolean'
-  ? 0 | 1
-  : S['kind'] extends 'bigint' | 'decimal'
+  ? boolean | 0 | 1
+  : S['kind'] extends 'bigint'
     ? number | bigint
-    : S['kind'] extends 'timestamp' | 'json'
-      ? string
-      : Held
+    : S['kind'] extends 'decimal'
+      ? number | bigint | string
+      : S['kind'] extends 'timestamp'
+        ? string
+        : S['kind'] extends 'json'
+          ? any
+          : Held
 
 type Stored<F> = StoredValue<SpecOf<F>, Exclude<ValueOf<F>, null>> | (SpecOf<F>['nullable'] extends true ? null : never)
 

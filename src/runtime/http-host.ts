@@ -28,14 +28,18 @@ export function createHttpHost({ units, idempotency, identity, identify }: HttpH
     const request = claimOf(unit, identity)
     const leave = request && (await idempotency.enter(request))
     try {
-      return await units.write({ deadline: unit.deadline, ...who(unit) }, unit.user, async (db, session) => {
-        const stored = request && (await idempotency.recall(session, request))
-        if (stored) return asAnswer(stored)
-        const user = unit.user && identity ? await identity.again(session, unit.user) : unit.user
-        const answer = await work({ db: user === unit.user ? db : db.as(user!), user } as UnitScope)
-        if (request) await idempotency.remember(session, request, asStored(answer))
-        return answer
-      })
+      return await units.write(
+        { deadline: unit.deadline, label: unit.label, ...who(unit) },
+        unit.user,
+        async (db, session) => {
+          const stored = request && (await idempotency.recall(session, request))
+          if (stored) return asAnswer(stored)
+          const user = unit.user && identity ? await identity.again(session, unit.user) : unit.user
+          const answer = await work({ db: user === unit.user ? db : db.as(user!), user } as UnitScope)
+          if (request) await idempotency.remember(session, request, asStored(answer))
+          return answer
+        },
+      )
     } finally {
       leave?.()
     }

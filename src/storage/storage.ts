@@ -84,6 +84,11 @@ export interface WriteOptions {
   cause?: string | null
   /** The W3C trace id. Written to the log. */
   trace?: string | null
+  /**
+   * Names the kind of work, such as a route. PostgreSQL: requests of a kind that asks one statement and ends, time after
+   * time, share their round trips.
+   */
+  label?: string
 }
 
 /**

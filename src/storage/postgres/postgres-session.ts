@@ -45,6 +45,8 @@ export abstract class PostgresSession {
   /** The work went on after a statement that had failed. */
   startOver = false
   readonly careful: boolean
+  /** Statements and savepoints that the work has asked for. */
+  steps = 0
   #failure: { depth: number } | undefined
   #depth = 0
   #pending = 0
@@ -56,9 +58,13 @@ export abstract class PostgresSession {
   /** On the monotonic clock. */
   readonly #deadlineAt: number
 
-  constructor(careful: boolean, deadlineAt: number) {
+  /** Only one statement may be asked for: with another, or a savepoint, the work starts over. */
+  readonly #once: boolean
+
+  constructor(careful: boolean, deadlineAt: number, once = false) {
     this.careful = careful
     this.#deadlineAt = deadlineAt
+    this.#once = once
   }
 
   /** Something in the way of the whole unit of work, besides what is so for every one. */
@@ -107,6 +113,7 @@ export abstract class PostgresSession {
 
   async savepoint<T>(work: () => MaybePromise<T>): Promise<T> {
     this.check()
+    this.#step(2)
     const depth = ++this.#depth
     await this.#control(savepointAt(depth).begin)
     try {
@@ -166,6 +173,13 @@ export abstract class PostgresSession {
     this.#healthy()
   }
 
+  #step(count: number): void {
+    this.steps += count
+    if (!this.#once || this.steps === 1) return
+    this.startOver = true
+    throw new StartOver()
+  }
+
   #healthy(): void {
     if (this.#failure) this.startOver = true
     if (this.startOver) throw new StartOver()
@@ -197,6 +211,7 @@ export abstract class PostgresSession {
   #ask<T>(statement: Statement, values: readonly WireValue[], most: number, read: (answer: Answer) => T): Promise<T> {
     try {
       this.check()
+      this.#step(1)
     } catch (error) {
       return Promise.reject(error)
     }

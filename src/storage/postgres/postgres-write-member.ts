@@ -19,6 +19,8 @@ export interface WriteMember {
   state: 'waiting' | 'running' | 'done' | 'settled'
   /** Runs in a transaction of its own: it met others, or the transaction it was in could not commit. */
   alone: boolean
+  /** Was in a turn with others, before anyone had an answer, that could not go on so: not again. */
+  single: boolean
   /** Runs with a savepoint around each statement: it goes on after one that failed. */
   careful: boolean
   /** How often it was put back. */

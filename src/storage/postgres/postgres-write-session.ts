@@ -9,6 +9,8 @@ import { PostgresSession } from './postgres-session.ts'
 
 export interface WriteSessionOptions {
   careful: boolean
+  /** It has one statement at most: see `PostgresSession`. */
+  once?: boolean
   /** On the monotonic clock. */
   deadlineAt: number
   /** Others' changes are in the transaction already, and wait for this work's end. */
@@ -32,7 +34,7 @@ export class PostgresWriteSession extends PostgresSession implements Session {
   #isOver = false
 
   constructor(options: WriteSessionOptions) {
-    super(options.careful, options.deadlineAt)
+    super(options.careful, options.deadlineAt, options.once)
     this.#options = options
     const { promise, reject } = Promise.withResolvers<never>()
     promise.catch(() => {})

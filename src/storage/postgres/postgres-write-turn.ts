@@ -42,7 +42,8 @@ export interface TurnEnd {
 }
 
 /**
- * One transaction on one connection, in which members run one after another, each after the first under a savepoint.
+ * One transaction on one connection, in which members run one after another, each after the first under a savepoint, or
+ * all together, where each has one statement.
  *
  * - fresh: nothing was asked. The first statement of a member takes BEGIN along.
  * - begun: its snapshot is taken. Members that came before that may follow.
@@ -84,6 +85,68 @@ export class PostgresWriteTurn {
     return !member.alone && member.ticket <= this.#ticket && !this.#done.some((one) => one.alone)
   }
 
+  /**
+   * Runs members that ask one statement each, as far as is known: all statements go to the server at once, each with the row
+   * of its unit behind it, and nobody waits for the answer of who came before. The order is theirs all the same, since each
+   * asks nothing more. Without savepoints: where one of them fails, or does ask more, nothing of this turn stays, and all
+   * run again, each for itself.
+   */
+  async runTogether(members: readonly WriteMember[]): Promise<void> {
+    const isGuest = members.length > 1
+    const works: Promise<void>[] = []
+    for (const member of members) {
+      const { promise: asked, resolve } = Promise.withResolvers<void>()
+      works.push(this.#runOnce(member, isGuest, resolve))
+      await asked
+    }
+    await Promise.all(works)
+    const culprits = members.filter((member) => isSpoilt(member))
+    if (culprits.length === 0 && !this.#connection.isLost) {
+      this.#isUsed = members.some(({ session }) => session!.steps > 0)
+      for (const member of members) this.#hasEnded(member)
+      return
+    }
+    if (this.#state === 'begun') this.#connection.tell(rollback)
+    this.#state = 'broken'
+    for (const member of members) {
+      member.single = true
+      member.obstacle = member.session!.lost
+    }
+    this.#again.push(...members)
+  }
+
+  async #runOnce(member: WriteMember, isGuest: boolean, asked: () => void): Promise<void> {
+    const { actor } = member.options
+    const session = new PostgresWriteSession({
+      careful: false,
+      once: true,
+      deadlineAt: member.deadlineAt,
+      isGuest,
+      connection: () => {
+        if (this.#state === 'fresh') {
+          this.#begin()
+          if (isGuest) this.#set('lock_timeout', String(this.#options.guestLockMillis))
+        }
+        return this.#connection
+      },
+      sent: () => {
+        const { statement, values } = this.#options.row(member)
+        this.#connection.ask({
+          statement,
+          values: wireValues(values),
+          maxRows: 1,
+          done: this.#isNumbered,
+          failed: nothing,
+        })
+        asked()
+      },
+    })
+    await this.#work(member, session)
+    // The row says who acts, as far as was known when it was sent.
+    if (member.options.actor !== actor && session.steps > 0) session.startOver = true
+    asked()
+  }
+
   /** Runs one member's work to its end. */
   async run(member: WriteMember): Promise<void> {
     const isGuest = this.#isUsed
@@ -99,6 +162,11 @@ export class PostgresWriteTurn {
       },
       sent: this.#number,
     })
+    await this.#work(member, session)
+    this.#ended(member, session, asked)
+  }
+
+  async #work(member: WriteMember, session: PostgresWriteSession): Promise<void> {
     member.session = session
     member.state = 'running'
     let failed = false
@@ -115,18 +183,13 @@ export class PostgresWriteTurn {
     const refusal = failed ? undefined : session.refusal()
     session.over()
     if (session.isPending) await session.settled()
-    this.#ended(member, session, asked, failed || refusal !== undefined, refusal ?? outcome)
+    member.failed = failed || refusal !== undefined
+    member.outcome = refusal ?? outcome
   }
 
   #enter(isGuest: boolean, member: WriteMember): void {
     const connection = this.#connection
-    if (this.#state === 'fresh') {
-      this.#state = 'begun'
-      this.#ticket = this.#options.lastTicket()
-      connection.tell(begin)
-      if (this.#options.opening) connection.tell(this.#options.opening)
-      this.#transaction = undefined
-    }
+    if (this.#state === 'fresh') this.#begin()
     const left = member.deadlineAt - performance.now()
     if (left > longestStatement) this.#set('statement_timeout', Number.isFinite(left) ? String(Math.ceil(left)) : '0')
     if (!isGuest) return
@@ -134,6 +197,14 @@ export class PostgresWriteTurn {
     this.#hasGuests = true
     connection.tell(memberSavepoint.begin)
     member.session!.hasSavepoint = true
+  }
+
+  #begin(): void {
+    this.#state = 'begun'
+    this.#ticket = this.#options.lastTicket()
+    this.#connection.tell(begin)
+    if (this.#options.opening) this.#connection.tell(this.#options.opening)
+    this.#transaction = undefined
   }
 
   // A transaction has a number once it has written. It is asked for along with each statement until it has one, since it
@@ -144,19 +215,18 @@ export class PostgresWriteTurn {
   }
 
   #isNumbered = ({ rows }: Answer): void => {
-    this.#transaction ??= rows[0]![0] ?? undefined
+    this.#transaction ??= rows[0]?.[0] ?? undefined
   }
 
   #set(name: string, value: string): void {
     this.#connection.ask({ statement: setLocal, values: [name, value], maxRows: 1, done: nothing, failed: nothing })
   }
 
-  #ended(member: WriteMember, session: PostgresWriteSession, asked: boolean, failed: boolean, outcome: unknown): void {
+  #ended(member: WriteMember, session: PostgresWriteSession, asked: boolean): void {
     const { lost } = session
-    member.failed = failed
-    member.outcome = outcome
-    const isSpoilt = lost !== undefined && !(session.hasSavepoint && isMemberOnly(lost))
-    if (this.#connection.isLost || isSpoilt) {
+    const { failed, outcome } = member
+    const isLost = lost !== undefined && !(session.hasSavepoint && isMemberOnly(lost))
+    if (this.#connection.isLost || isLost) {
       this.#break(member, lost)
       return
     }
@@ -175,6 +245,10 @@ export class PostgresWriteTurn {
       if (session.hasSavepoint) this.#connection.tell(memberSavepoint.release)
       this.#isUsed = true
     }
+    this.#hasEnded(member)
+  }
+
+  #hasEnded(member: WriteMember): void {
     member.state = member.state === 'settled' ? 'settled' : 'done'
     this.#done.push(member)
   }
@@ -276,6 +350,12 @@ export class PostgresWriteTurn {
 
 /** Milliseconds that a COMMIT has at least to be answered, when the work took until its deadline. */
 const shortestCommit = 1_000
+
+/** Nothing of a turn that it is in can stay. */
+function isSpoilt({ session, failed, outcome }: WriteMember): boolean {
+  const { steps, lost, startOver, isFailed } = session!
+  return steps > 0 && (failed || startOver || isFailed || lost !== undefined || outcome instanceof StartOver)
+}
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'

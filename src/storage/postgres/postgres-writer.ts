@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { clearTimeout, setTimeout } from 'node:timers'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
+import { BriefWork } from './postgres-brief-work.ts'
 import { answerFor } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { endsConnection } from './postgres-lost.ts'
 import type { LostTransaction, Outcome } from './postgres-outcome.ts'
 import { longestTimer, type PostgresPool } from './postgres-pool.ts'
+import { StartOver } from './postgres-session.ts'
 import type { WriteMember } from './postgres-write-member.ts'
 import { PostgresWriteTurn, type TurnEnd, type TurnOptions } from './postgres-write-turn.ts'
 
@@ -39,6 +41,8 @@ export class PostgresWriter {
   readonly #queue: WriteQueue<WriteMember>
   /** Members that wait for another try. */
   readonly #resting = new Set<WriteMember>()
+  readonly #brief = new BriefWork()
+  #isPumping = false
   #lanes = 0
   #ticket = 0
   #closing = false
@@ -63,6 +67,7 @@ export class PostgresWriter {
         ticket: ++this.#ticket,
         state: 'waiting',
         alone: false,
+        single: false,
         careful: false,
         tries: 0,
         obstacle: undefined,
@@ -76,7 +81,7 @@ export class PostgresWriter {
       }
       this.#queue.push(member)
       this.#setTimer(member, deadline)
-      this.#pump()
+      this.#pumpSoon()
     })
   }
 
@@ -87,6 +92,16 @@ export class PostgresWriter {
     this.#resting.clear()
     for (const member of waiting) this.#settle(member, new MonoblocError('shutting_down'))
     if (this.#lanes > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  /** With the end of this round of the event loop, so that what arrives in it can go together. */
+  #pumpSoon(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    setImmediate(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
   }
 
   #pump(): void {
@@ -122,13 +137,40 @@ export class PostgresWriter {
 
   async #turn(connection: PostgresConnection): Promise<void> {
     const turn = new PostgresWriteTurn(connection, this.#turnOptions)
+    const brief = this.#takeBrief()
+    if (brief.length > 0) {
+      for (const member of brief) member.connection = connection
+      await turn.runTogether(brief)
+      for (const member of brief) this.#learn(member)
+    } else await this.#oneByOne(turn, connection)
+    this.#distribute(await turn.commit())
+  }
+
+  async #oneByOne(turn: PostgresWriteTurn, connection: PostgresConnection): Promise<void> {
     const startedAt = performance.now()
     for (let member = this.#next(turn, startedAt); member; member = this.#next(turn, startedAt)) {
       member.connection = connection
       await turn.run(member)
-      member.connection = undefined
+      this.#learn(member)
     }
-    this.#distribute(await turn.commit())
+  }
+
+  /** Whoever is first in line, as far as each will ask one statement and end. */
+  #takeBrief(): WriteMember[] {
+    const found: WriteMember[] = []
+    for (let { first } = this.#queue; first && found.length < this.#options.maxMembers; { first } = this.#queue) {
+      const { alone, single, careful, options } = first
+      if (alone || single || careful || options.deadline > longestBrief || !this.#brief.isBrief(options.label)) break
+      found.push(this.#queue.shift()!)
+    }
+    return found
+  }
+
+  #learn(member: WriteMember): void {
+    const { session, failed, outcome, options } = member
+    member.connection = undefined
+    const isBrief = session!.steps === 1 && !session!.startOver && !failed && !(outcome instanceof StartOver)
+    if (session!.steps > 0) this.#brief.note(options.label, isBrief)
   }
 
   #next(turn: PostgresWriteTurn, startedAt: number): WriteMember | undefined {
@@ -245,6 +287,9 @@ export class PostgresWriter {
 
 /** Of the names of this process's units of work: 72 random bits. */
 const processPart = `${randomBytes(9).toString('base64url')}-`
+
+/** Milliseconds of a deadline: every connection ends a statement after so long by itself. */
+const longestBrief = 60_000
 
 // Milliseconds: from about what a transaction takes to what nobody notices beside a deadline of seconds.
 const shortestPause = 2

@@ -124,6 +124,13 @@ export interface Storage {
    * @throws MonoblocError `position_pruned` when transactions after that position have been removed from the log
    */
   tail(after: number, limit: number): Promise<LoggedTransaction[]>
+  /**
+   * Calls `listener` when the log may have grown: soon after a commit of this process, and within some tenths of a second
+   * of one by another. It stands for all commits until then, and may come for nothing.
+   *
+   * @returns stops it; may be called twice
+   */
+  onAppend(listener: () => void): () => void
   /** The position of the newest transaction; 0 when there is none. */
   position(): Promise<number>
   /** Removes transactions from the log, oldest first, while it has more than `maxEntries` or they are older than `maxAge` ms. Returns how many entries went. */

@@ -179,6 +179,25 @@ describe.skipIf(missing)(title, () => {
     await until(() => isGone)
   })
 
+  test('tells other nodes of many commits in few notifications', async () => {
+    const { storage, url, outside } = await open()
+    let notified = 0
+    outside.on('notification', () => notified++)
+    await outside.query('listen monobloc_log')
+    const other = createPostgresStorage({ url, connections: 2 })
+    cleanups.push(() => other.close())
+    await other.open()
+    let seen = 0
+    other.onAppend(async () => {
+      seen = Math.max(seen, await other.position().catch(() => 0))
+    })
+    storage.onAppend(() => {})
+    const many = 300
+    await Promise.all(Array.from({ length: many }, (_, n) => write(storage, (session) => insertPerson(session, n))))
+    await until(() => seen === many && notified > 0)
+    expect(notified).toBeLessThan(many)
+  })
+
   test('is not told of what is written as a replica', async () => {
     const { storage, outside } = await open()
     await outside.query(`set session_replication_role = replica; ${insert(1)}`)

@@ -10,6 +10,7 @@ import {
   raw,
   sql,
   testUnlessExcused,
+  until,
   wholeLog,
   write,
 } from './storage-fixture.ts'
@@ -210,6 +211,35 @@ export function exerciseLog(open: OpenStorage): void {
       expect(answers[0]).toEqual(answers[1])
       expect(answers.slice(2)).toEqual([1, 1])
       expect(await wholeLog(storage)).toHaveLength(1)
+    })
+  })
+
+  describe('hints that the log has grown', () => {
+    test('come after what is committed here, and elsewhere, until they are stopped', async () => {
+      const { storage, outside } = await open()
+      let seen = 0
+      let hints = 0
+      // Only a hint that comes after a commit can bring its position.
+      const stop = storage.onAppend(async () => {
+        hints++
+        seen = Math.max(seen, await storage.position().catch(() => 0))
+      })
+      await write(storage, (session) => insertPerson(session, 1))
+      await until(() => seen === 1)
+      await outside(`insert into person (id, name) values ('${key(2)}', 'stranger')`)
+      await until(() => seen === 2)
+      stop()
+      stop()
+      const before = hints
+      let heard = 0
+      const { promise, resolve } = Promise.withResolvers<void>()
+      storage.onAppend(() => {
+        heard++
+        resolve()
+      })
+      await write(storage, (session) => insertPerson(session, 3))
+      await promise
+      expect([hints - before, heard > 0]).toEqual([0, true])
     })
   })
 

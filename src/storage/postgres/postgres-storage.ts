@@ -16,6 +16,7 @@ import { Connector } from './postgres-connect.ts'
 import { answerFor, isMisconfigured } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { postgresDialect } from './postgres-dialect.ts'
+import { PostgresHints } from './postgres-hints.ts'
 import {
   openingStatement,
   type PostgresOptions,
@@ -29,6 +30,7 @@ import { PostgresPool } from './postgres-pool.ts'
 import { pruneLog } from './postgres-prune.ts'
 import { PostgresReads } from './postgres-reads.ts'
 import { applyOn, compareOn, prepareFunctions } from './postgres-schema-work.ts'
+import { lookAtEnd } from './postgres-stamper.ts'
 import { type LogAccess, LogTail } from './postgres-tail.ts'
 import { PostgresWriter } from './postgres-writer.ts'
 
@@ -51,6 +53,7 @@ class PostgresStorage implements Storage {
   readonly dialect = postgresDialect
   readonly #settings: PostgresSettings
   readonly #tail = new LogTail()
+  #hints: PostgresHints | undefined
   #pool: PostgresPool | undefined
   #reads: PostgresReads | undefined
   #writer: PostgresWriter | undefined
@@ -98,6 +101,10 @@ class PostgresStorage implements Storage {
       row: ({ options, unit }) => ({ statement: appendUnit, values: [unitRow(this.#settings.now(), options, unit)] }),
       outcome: (lost, deadlineAt) => findOutcome(pool, lost, deadlineAt),
     })
+    this.#hints = new PostgresHints({
+      look: () => this.#withLog(async ({ ask }) => (await lookAtEnd(ask))[0]),
+      connect: address.pooler ? undefined : () => connector.connect(),
+    })
     this.#closing = undefined
   }
 
@@ -128,6 +135,7 @@ class PostgresStorage implements Storage {
     await this.#opening?.catch(() => {})
     const pool = this.#pool
     this.#pool = undefined
+    this.#hints?.close()
     await this.#writer?.close()
     const late = new AbortController()
     const drained = this.#reads?.drain().then(() => late.abort())
@@ -154,7 +162,14 @@ class PostgresStorage implements Storage {
 
   write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {
     if (!this.#pool) return Promise.reject(new MonoblocError('shutting_down'))
-    return this.#writer!.write(options, work)
+    const written = this.#writer!.write(options, work)
+    if (this.#hints!.isWatched) written.then(this.#hints!.committed, () => {})
+    return written
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#open()
+    return this.#hints!.add(listener)
   }
 
   tail(after: number, limit: number): Promise<LoggedTransaction[]> {

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema } from '../../schema/index.ts'
+import { LogHints } from '../sql/log-hints.ts'
 import type {
   LoggedTransaction,
   MaybePromise,
@@ -53,6 +54,9 @@ class SqliteStorage implements Storage {
   readonly dialect = sqliteDialect
   readonly #settings: SqliteSettings
   readonly #tail = new LogTail()
+  readonly #hints = new LogHints({ hasGrown: () => this.#hasOthersCommitted() })
+  /** What SQLite called the state of the file when it was last looked at. */
+  #dataVersion: unknown
   #connection: SqliteConnection | undefined
   #writer: SqliteWriter | undefined
   #readers: SqliteReadPool | undefined
@@ -86,6 +90,7 @@ class SqliteStorage implements Storage {
       onCommit: () => {
         this.#readers?.endRound()
         upkeep.afterTurn()
+        this.#hints.tell()
       },
       onFatal: (error) => {
         upkeep.abandon()
@@ -160,6 +165,7 @@ class SqliteStorage implements Storage {
   async #close(): Promise<void> {
     await this.#opening?.catch(() => {})
     clearInterval(this.#countsTimer)
+    this.#hints.close()
     await this.#keepCounts()
     const readers = this.#readers
     const remote = this.#remote
@@ -234,6 +240,11 @@ class SqliteStorage implements Storage {
     return this.read({ deadline: ownDeadline }, (session) => this.#tail.read(session, after, limit))
   }
 
+  onAppend(listener: () => void): () => void {
+    this.#open()
+    return this.#hints.add(listener)
+  }
+
   async position(): Promise<number> {
     return this.#takeUp()
   }
@@ -245,6 +256,15 @@ class SqliteStorage implements Storage {
   async backup(file: string): Promise<void> {
     this.#open()
     await copyDatabase(this.#openReader(), file)
+  }
+
+  /** On the connection that writes, whose own commits don't count; a turn never lasts until a timer comes. */
+  #hasOthersCommitted(): boolean {
+    if (!this.#writer || this.#writer.isDead) return false
+    const version = this.#open().db.prepare('pragma data_version').get()!.data_version
+    const before = this.#dataVersion
+    this.#dataVersion = version
+    return before !== version
   }
 
   /** Gives what other programs wrote a position, which every transaction of ours does when it begins. */

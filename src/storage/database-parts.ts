@@ -36,7 +36,7 @@ export function databaseParts(address: DatabaseAddress, options: DatabasePartsOp
   const { clock } = options
   if (address.engine === 'postgres') {
     return {
-      storage: createPostgresStorage({ ...address, clock }),
+      storage: createPostgresStorage({ ...address, clock, testing: options.testing as object }),
       migrator: createPostgresMigrator({ ...address, clock }),
     }
   }

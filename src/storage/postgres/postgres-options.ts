@@ -25,10 +25,21 @@ export interface PostgresOptions {
   clock?: { now(): number }
 }
 
+/** For tests: ways to break promise 2, which they must see broken. */
+export interface PostgresTesting {
+  /** Answers a write before its COMMIT. */
+  acknowledgeEarly?: boolean
+}
+
+/** For tests, and in no public type: `createPostgresStorage({ url, testing: { acknowledgeEarly: true } } as PostgresOptions)`. */
+export interface TestingOptions {
+  testing?: PostgresTesting
+}
+
 export type PostgresSettings = ReturnType<typeof settingsOf>
 
 /** @throws MonoblocError `configuration_invalid` */
-export function settingsOf(options: PostgresOptions) {
+export function settingsOf(options: PostgresOptions, testing: PostgresTesting = {}) {
   const clock = options.clock ?? Date
   const address = parsePostgresUrl(options.url)
   const connections = options.connections ?? address.connections ?? 10
@@ -42,10 +53,13 @@ export function settingsOf(options: PostgresOptions) {
     openMillis: options.openMillis ?? 10_000,
     closeMillis: options.closeMillis ?? 1_000,
     now: () => clock.now(),
+    acknowledgeEarly: testing.acknowledgeEarly ?? false,
     // 2 s: what a cancelled statement and its rollback may take on a loaded server. A connection that takes longer is closed.
     graceMillis: 2_000,
     // 100 ms: a server that restarts is back within some seconds, and a refused connection costs it nothing.
     retryMillis: 100,
+    // A minute: a burst that comes again within it finds its connections.
+    spareMillis: 60_000,
     // 64 members and 20 ms: as on SQLite, what a slow member may cost the others, and how many a failure takes along.
     maxMembers: 64,
     maxMillis: 20,
@@ -55,6 +69,9 @@ export function settingsOf(options: PostgresOptions) {
     commitGraceMillis: 5_000,
   }
 }
+
+/** Milliseconds that every connection gives a statement; work with a later deadline says so. */
+export const longestStatement = 60_000
 
 /**
  * What every connection is set to. The time limits are a second fence, for a process that can't keep its own: one that was
@@ -69,7 +86,7 @@ export const sessionSettings: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   extra_float_digits: '1',
   default_transaction_read_only: 'on',
-  statement_timeout: '60000',
+  statement_timeout: String(longestStatement),
   idle_in_transaction_session_timeout: '10000',
 }
 

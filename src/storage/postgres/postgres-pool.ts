@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
 import { isMisconfigured } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
@@ -11,6 +11,8 @@ export interface PoolOptions {
   connect(): Promise<PostgresConnection>
   /** Milliseconds that a connection may take to end what it was doing when it came back, before it is closed. */
   quietMillis: number
+  /** Milliseconds after which connections that nobody needed are closed; one stays. */
+  spareMillis: number
   /** Milliseconds after which a server that could not be reached is tried again. */
   retryMillis: number
 }
@@ -42,9 +44,13 @@ export class PostgresPool {
   #retry: NodeJS.Timeout | undefined
   #failure: unknown
   #closed = false
+  /** The fewest that were idle at once since the last look: so many were not needed. */
+  #spare = 0
+  readonly #shrinking: NodeJS.Timeout
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#shrinking = setInterval(() => this.#shrink(), options.spareMillis).unref()
   }
 
   get isClosed(): boolean {
@@ -62,7 +68,7 @@ export class PostgresPool {
 
   /** A connection at once, where one is idle. */
   takeIdle(): PostgresConnection | undefined {
-    return this.#closed ? undefined : this.#idle.pop()
+    return this.#closed ? undefined : this.#pop()
   }
 
   /**
@@ -77,7 +83,7 @@ export class PostgresPool {
     isCounted = false,
   ): Promise<PostgresConnection> {
     if (this.#closed) return Promise.reject(new MonoblocError('shutting_down'))
-    const idle = this.#idle.pop()
+    const idle = this.#pop()
     if (idle) return Promise.resolve(idle)
     return new Promise((resolve, reject) => {
       const { connections, maxWaiting } = this.#options
@@ -127,6 +133,7 @@ export class PostgresPool {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#retry)
+    clearInterval(this.#shrinking)
     for (const waiting of this.#waiting) {
       clearTimeout(waiting.timer)
       waiting.reject(new MonoblocError('shutting_down'))
@@ -139,6 +146,22 @@ export class PostgresPool {
   async #shut(connection: PostgresConnection): Promise<void> {
     if (!this.#idle.includes(connection)) connection.lose(new Error('the pool was closed'))
     else await connection.close()
+  }
+
+  #pop(): PostgresConnection | undefined {
+    const connection = this.#idle.pop()
+    this.#spare = Math.min(this.#spare, this.#idle.length)
+    return connection
+  }
+
+  /** What has been idle all the time stands first. */
+  #shrink(): void {
+    const surplus = this.#idle.splice(0, Math.min(this.#spare, this.#all.size - 1))
+    for (const connection of surplus) {
+      this.#all.delete(connection)
+      void connection.close()
+    }
+    this.#spare = this.#idle.length
   }
 
   #free(connection: PostgresConnection): void {

@@ -1,14 +1,15 @@
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, Statement } from '../storage.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
+import { longestStatement } from './postgres-options.ts'
 import type { PostgresPool } from './postgres-pool.ts'
 import { PostgresSession } from './postgres-session.ts'
 
 const begin: Statement = { sql: 'begin isolation level repeatable read read only', reach: 'bounded' }
 const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
 
-const keepIdle: Statement = {
-  sql: "select set_config('idle_in_transaction_session_timeout', $1, true)",
+const allow: Statement = {
+  sql: "select set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $1, true)",
   reach: 'bounded',
 }
 
@@ -84,14 +85,14 @@ export class PostgresReadSession extends PostgresSession implements Session {
     }
     this.#connection = connection
     const { opening } = this.#source
-    if (this.#last && !opening) return connection
+    const left = this.#deadlineAt - performance.now()
+    if (this.#last && !opening && left <= longestStatement) return connection
     this.#isBegun = true
     connection.tell(begin)
     if (opening) connection.tell(opening)
-    const left = this.#deadlineAt - performance.now()
     if (left > longestIdle) {
       const values = [Number.isFinite(left) ? String(Math.ceil(left)) : '0']
-      connection.ask({ statement: keepIdle, values, maxRows: 1, done: nothing, failed: nothing })
+      connection.ask({ statement: allow, values, maxRows: 1, done: nothing, failed: nothing })
     }
     return connection
   }

@@ -10,7 +10,7 @@ import { StartOver } from './postgres-session.ts'
  * How often a read whose connection went begins again. When a server ends, all its connections go, and those that wait in
  * the pool are noticed a moment later.
  */
-const mostTries = 3
+export const mostTries = 3
 
 type Work<T> = (session: Session) => MaybePromise<T>
 

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import type { Schema } from '../../schema/index.ts'
@@ -23,12 +24,13 @@ import {
   type PostgresSettings,
   sessionSettings,
   settingsOf,
+  type TestingOptions,
 } from './postgres-options.ts'
 import { findOutcome } from './postgres-outcome.ts'
 import { prepareOwnTables } from './postgres-own-tables.ts'
 import { PostgresPool } from './postgres-pool.ts'
 import { pruneLog } from './postgres-prune.ts'
-import { PostgresReads } from './postgres-reads.ts'
+import { mostTries, PostgresReads } from './postgres-reads.ts'
 import { applyOn, compareOn, prepareFunctions } from './postgres-schema-work.ts'
 import { lookAtEnd } from './postgres-stamper.ts'
 import { type LogAccess, LogTail } from './postgres-tail.ts'
@@ -45,8 +47,8 @@ const ownMillis = 30_000
  *
  * A crash of this process leaves what was acknowledged; the server undoes what was under way.
  */
-export function createPostgresStorage(options: PostgresOptions): Storage {
-  return new PostgresStorage(settingsOf(options))
+export function createPostgresStorage(options: PostgresOptions & TestingOptions): Storage {
+  return new PostgresStorage(settingsOf(options, options.testing))
 }
 
 class PostgresStorage implements Storage {
@@ -70,7 +72,7 @@ class PostgresStorage implements Storage {
   }
 
   async #openAll(): Promise<void> {
-    const { address, connections, maxWaitingReads, graceMillis, retryMillis } = this.#settings
+    const { address, connections, maxWaitingReads, graceMillis, retryMillis, spareMillis } = this.#settings
     const connector = new Connector(address, { sessionSettings, graceMillis })
     const pool = new PostgresPool({
       connections,
@@ -78,6 +80,7 @@ class PostgresStorage implements Storage {
       connect: () => connector.connect(),
       quietMillis: graceMillis,
       retryMillis,
+      spareMillis,
     })
     await this.#reach(pool)
     try {
@@ -190,9 +193,21 @@ class PostgresStorage implements Storage {
     })
   }
 
+  // All of it may be done again.
   async #withLog<T>(work: (log: LogAccess) => Promise<T>): Promise<T> {
     const deadlineAt = performance.now() + ownMillis
-    return using(this.#open(), (connection) => work({ ask: askOn(connection), now: this.#settings.now(), deadlineAt }))
+    const now = this.#settings.now()
+    for (let tries = 0; ; tries++) {
+      try {
+        return await using(this.#open(), (connection) => {
+          // A connection may be silent for good.
+          const timer = setTimeout(() => connection.lose(new Error('it did not answer')), ownMillis)
+          return work({ ask: askOn(connection), now, deadlineAt }).finally(() => clearTimeout(timer))
+        })
+      } catch (error) {
+        if (tries === mostTries || !isUnavailable(error)) throw error
+      }
+    }
   }
 
   #open(): PostgresPool {
@@ -211,4 +226,8 @@ async function using<T>(pool: PostgresPool, work: (connection: PostgresConnectio
   } finally {
     pool.give(connection)
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof MonoblocError && error.code === 'database_unavailable'
 }

@@ -4,6 +4,7 @@ import type { Answer } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
 import { ConnectionLost, endsConnection, isMemberOnly, isPassing } from './postgres-lost.ts'
+import { longestStatement } from './postgres-options.ts'
 import type { LostTransaction } from './postgres-outcome.ts'
 import { longestTimer } from './postgres-pool.ts'
 import { memberSavepoint, StartOver } from './postgres-session.ts'
@@ -16,9 +17,6 @@ const commit: Statement = { sql: 'commit', reach: 'bounded' }
 const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
 const ownNumber: Statement = { sql: 'select pg_current_xact_id_if_assigned()::text', reach: 'bounded' }
 const setLocal: Statement = { sql: 'select set_config($1, $2, true)', reach: 'bounded' }
-
-/** Milliseconds that every connection gives a statement (`sessionSettings`); work with a later deadline says so. */
-const longestStatement = 60_000
 
 export interface TurnOptions {
   /** Appends the row of a unit that has ended to the log, where it logged anything. */
@@ -69,6 +67,11 @@ export class PostgresWriteTurn {
   constructor(connection: PostgresConnection, options: TurnOptions) {
     this.#connection = connection
     this.#options = options
+  }
+
+  /** Those whose work has ended. */
+  get members(): readonly WriteMember[] {
+    return this.#done
   }
 
   get size(): number {

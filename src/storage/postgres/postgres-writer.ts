@@ -22,6 +22,8 @@ export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
   maxMillis: number
   /** Milliseconds after its deadline that a COMMIT under way may still be answered. */
   commitGraceMillis: number
+  /** For the fault campaign, which must see this fail. */
+  acknowledgeEarly: boolean
   /** What became of a transaction whose COMMIT was not answered. */
   outcome(lost: LostTransaction, deadlineAt: number): Promise<Outcome>
 }
@@ -143,7 +145,14 @@ export class PostgresWriter {
       await turn.runTogether(brief)
       for (const member of brief) this.#learn(member)
     } else await this.#oneByOne(turn, connection)
+    if (this.#options.acknowledgeEarly) await this.#acknowledge(turn)
     this.#distribute(await turn.commit())
+  }
+
+  /** Long enough for the answers to leave. */
+  async #acknowledge(turn: PostgresWriteTurn): Promise<void> {
+    for (const member of turn.members) this.#answer(member)
+    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
   async #oneByOne(turn: PostgresWriteTurn, connection: PostgresConnection): Promise<void> {

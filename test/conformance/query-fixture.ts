@@ -118,8 +118,8 @@ export async function openQueries(of: Schema = schema): Promise<QueryFixture> {
     storage,
     clock,
     queries: new Queries(storage.dialect, of, { now: () => clock.now }),
-    write: (work) => storage.write({ deadline: 20_000 }, work),
-    read: async (work) => storage.read({ deadline: 20_000 }, work),
+    write: (work) => storage.write({ deadline: 50_000 }, work),
+    read: async (work) => storage.read({ deadline: 50_000 }, work),
     close,
   }
 }

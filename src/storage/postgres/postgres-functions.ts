@@ -39,9 +39,11 @@ export const searchedCharacters = 150_000
 
 // An accent is what stands apart once letters are taken to pieces. A word in an index has at most 2,046 bytes, and words
 // beyond the 16,383rd all have its place.
-const words = `select coalesce(string_agg('''' || left(word, 500) || ''':' || least(place, 16383), ' '), '')::tsvector
-from regexp_split_to_table(regexp_replace(normalize(monobloc_fold(left($1, ${searchedCharacters})), NFD) collate "C", '[\\u0300-\\u036f]+', '', 'g'), '[${wordBreaks}]+') with ordinality as words(word, place)
-where word <> ''`
+const words = `select coalesce(string_agg('''' || left(bare, 500) || ''':' || least(place, 16383), ' '), '')::tsvector
+from regexp_split_to_table(monobloc_fold(left($1, ${searchedCharacters})) collate "C", '[${wordBreaks}]+') with ordinality as words(word, place),
+lateral (select case when octet_length(word) = length(word) then word
+  else regexp_replace(normalize(word, NFD) collate "C", '[\\u0300-\\u036f]+', '', 'g') end as bare) as bared
+where bare <> ''`
 
 /**
  * The functions in a schema. They name one another with it: who restores a dump, or writes with another search path, would

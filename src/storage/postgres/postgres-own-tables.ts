@@ -26,7 +26,7 @@ export const thisServer = `(select system_identifier::text from pg_control_syste
  *   would be lost.
  * - `monobloc_commit`: one row for each transaction that has a position. `first` and `last` bound its entries among those
  *   of `xid`; `entries` is how many, `total` how many there were in the log ever until its end.
- * - `monobloc_stamp`: one row. How far positions have been given (`postgres-stamper.ts`).
+ * - `monobloc_stamp`: how far positions have been given (`postgres-stamper.ts`). The row with the greatest number counts.
  */
 const statements = [
   `create table if not exists monobloc_meta (
@@ -64,15 +64,15 @@ const statements = [
     outside boolean not null
   )`,
   `create table if not exists monobloc_stamp (
-    id integer primary key default 1 check (id = 1),
+    id bigint primary key,
     position bigint not null,
     total bigint not null,
     seen pg_snapshot not null,
     server text not null,
     floor bigint not null
   )`,
-  `insert into monobloc_stamp (position, total, seen, server, floor)
-    values (0, 0, pg_current_snapshot(), ${thisServer}, 0) on conflict do nothing`,
+  `insert into monobloc_stamp (id, position, total, seen, server, floor)
+    select 1, 0, 0, pg_current_snapshot(), ${thisServer}, 0 where not exists (select from monobloc_stamp)`,
   `insert into monobloc_meta values ('format', '${formatVersion}') on conflict do nothing`,
 ]
 

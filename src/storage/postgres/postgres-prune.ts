@@ -14,7 +14,7 @@ function bounded(sql: string): Statement {
 const firstToStay = bounded(`
   select position from monobloc_commit
   where (at >= $1 and total - entries >= (select max(total) from monobloc_stamp) - $2) or position > $3
-    or position = (select position from monobloc_stamp)
+    or position = (select max(position) from monobloc_stamp)
   order by position limit 1`)
 
 // One transaction at least, however large it is.

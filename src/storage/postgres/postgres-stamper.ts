@@ -75,21 +75,29 @@ function bounded(sql: string): Statement {
 const lockKey = `(${0x6d6f6e6f}::bigint << 32) | 'monobloc_log'::regclass::oid::bigint`
 
 const begin = bounded('begin isolation level read committed read write')
-// The index is the only way in that does not read the whole log. A position must be on disk before anyone acts on it,
-// whatever was set for the role.
+const beginLook = bounded('begin isolation level read committed read only')
+// The indexes are the only ways in that do not read everything, what is dead included, and plans are kept: the first must
+// not be made for a table that was small when it was made.
+const planning = bounded(`
+  select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`)
+// A position must be on disk before anyone acts on it, whatever was set for the role.
 const settings = bounded(`
   select set_config('idle_in_transaction_session_timeout', '${silentMillis}', true),
     set_config('lock_timeout', '${patienceMillis}', true), set_config('statement_timeout', '0', true),
-    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true),
-    set_config('synchronous_commit', 'on', true) from (select 1) one
-    where current_setting('synchronous_commit') = 'off' or set_config('jit', 'off', true) = 'off'`)
+    set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)`)
 const lock = bounded(`select pg_advisory_xact_lock(${lockKey})`)
 const commit = bounded('commit')
+
+/**
+ * Each stamp adds a row, and takes an old one away: one row that is changed again and again would have thousands of dead
+ * versions beside a long transaction, which may see them yet, and everyone would read through them.
+ */
+const newestStamp = '(select * from monobloc_stamp order by id desc limit 1) newest'
 
 /** Spans of numbers of transactions which O does not see and N does: each an index search, and no running one within. */
 const spans = `
   state as materialized (
-    select *, server = ${thisServer} as same, pg_current_snapshot() as now from monobloc_stamp
+    select *, server = ${thisServer} as same, pg_current_snapshot() as now from ${newestStamp}
   ),
   running as (
     select x::text::bigint as x from state, pg_snapshot_xip(now) x where x >= pg_snapshot_xmax(seen)
@@ -129,7 +137,18 @@ const units = `
     delete from monobloc_log l using unit u where u.entries = 0 and l.xid = u.xid and l.sequence = u.last
   )`
 
-const sums = `position = position + (select count(*) from given), total = total + (select coalesce(sum(entries), 0) from given)`
+/** Rows of stamps that stay, for people to look at. */
+const keptStamps = 10
+
+/** Binds nothing of its own. `where` is of the state before. */
+function nextStamp(server: string, floor: string, where: string): string {
+  return `insert into monobloc_stamp (id, position, total, seen, server, floor)
+    select id + 1, position + (select count(*) from given), total + (select coalesce(sum(entries), 0) from given), now,
+      ${server}, ${floor}
+    from state where ${where} returning position`
+}
+
+const forgetStamp = `delete from monobloc_stamp where id = (select id from state) - ${keptStamps}`
 
 const stampStatement = bounded(`
   with ${spans},
@@ -139,9 +158,8 @@ const stampStatement = bounded(`
     where state.same
   ),
   ${units},
-  moved as (
-    update monobloc_stamp set seen = (select now from state), ${sums} where exists (select from fresh) returning position
-  )
+  moved as (${nextStamp('server', 'floor', 'exists (select from fresh)')}),
+  forgotten as (${forgetStamp} and exists (select from fresh))
   select coalesce((select position from moved), position) as position, same from state`)
 
 const lookStatement = bounded(`
@@ -164,7 +182,8 @@ export async function lookAtEnd(
   ask: AskTogether,
   more: readonly (readonly [Statement, readonly SqlValue[]])[] = [],
 ): Promise<[LogEnd, ...SqlRow[][]]> {
-  const [[row], ...rest] = (await ask([[lookStatement, []], ...more])) as [[SqlRow], ...SqlRow[][]]
+  const answers = await ask([[beginLook, []], [planning, []], [lookStatement, []], ...more, [commit, []]])
+  const [, , [row], ...rest] = answers as [SqlRow[], SqlRow[], [SqlRow], ...SqlRow[][]]
   return [{ position: Number(row.position), isStamped: row.stamped === 't' }, ...rest]
 }
 
@@ -186,13 +205,13 @@ export async function stamp(
   for (;;) {
     try {
       const answers = await ask([
-        ...[begin, settings, lock].map((statement) => [statement, []] as const),
+        ...[begin, settings, planning, lock].map((statement) => [statement, []] as const),
         [stampStatement, [Math.floor(now)]],
         [commit, []],
         ...more,
       ])
-      const [row] = answers[3] as [SqlRow]
-      if (row.same === 't') return [Number(row.position), ...answers.slice(5)]
+      const [row] = answers[4] as [SqlRow]
+      if (row.same === 't') return [Number(row.position), ...answers.slice(6)]
       await ask(adoption(now))
     } catch (error) {
       if (!isLockTimeout(error)) throw error
@@ -224,7 +243,7 @@ async function endSilent(ask: AskTogether): Promise<void> {
  * newer than the row's own version (`xmin`), which the restore has made.
  */
 const adoptStatement = bounded(`
-  with state as materialized (select *, pg_current_snapshot() as now from monobloc_stamp),
+  with state as materialized (select *, pg_current_snapshot() as now from ${newestStamp}),
   fresh as materialized (
     select l.xid, l.sequence, case when l.operation = ${unitOperation} then l.row end as unit,
       ((l.xmin::text::bigint - l.xid::text::bigint) & 4294967295) >= 2147483648 as apart
@@ -232,18 +251,16 @@ const adoptStatement = bounded(`
     where c.position is null
   ),
   ${units}
-  update monobloc_stamp set seen = (select now from state), server = ${thisServer}, ${sums},
-    floor = greatest(floor, (select max(sequence) from monobloc_log))
-  where server <> ${thisServer}`)
+  ${nextStamp(thisServer, 'greatest(floor, (select max(sequence) from monobloc_log))', `server <> ${thisServer}`)}`)
 
 // A dump of some tables may lack the sequence.
 const raiseSequence = bounded(`
-  select setval('monobloc_log_sequence', floor) from monobloc_stamp, monobloc_log_sequence where floor > last_value`)
+  select setval('monobloc_log_sequence', floor) from ${newestStamp}, monobloc_log_sequence where floor > last_value`)
 
 /** SHARE waits for who writes to the log and keeps others from it: nothing at or below the floor can come later. */
 function adoption(now: number) {
   const lockLog = bounded('lock table monobloc_log in share mode')
-  const patient = bounded("select set_config('lock_timeout', '30s', true), set_config('enable_seqscan', 'on', true)")
+  const patient = bounded("select set_config('lock_timeout', '30s', true)")
   const statements = [begin, settings, lock, patient, lockLog].map((statement) => [statement, []] as const)
   return [...statements, [adoptStatement, [Math.floor(now)]], [raiseSequence, []], [commit, []]] as const
 }

@@ -1,11 +1,15 @@
 import type { LogEntry, LoggedTransaction } from '../../src/storage/index.ts'
 import { type Acknowledged, presenceOf, type Sent } from './acknowledged.ts'
-import type { Json } from './contents.ts'
+import type { Contents, Json } from './contents.ts'
 
 type Replayed = Map<string, Map<string, Json>>
 
 /** The log, played from nothing, gives the tables; each request's changes are one transaction of it. */
-export function checkLog(log: LoggedTransaction[], tables: Map<string, Json[]>, ledger: Acknowledged): string[] {
+export function checkLog(
+  { log, sequential }: Pick<Contents, 'log' | 'sequential'>,
+  tables: Map<string, Json[]>,
+  ledger: Acknowledged,
+): string[] {
   const gaps = log
     .filter(({ position }, at) => position !== at + 1)
     .slice(0, 1)
@@ -13,18 +17,55 @@ export function checkLog(log: LoggedTransaction[], tables: Map<string, Json[]>, 
   const outside = log
     .filter((transaction) => transaction.outside)
     .map(({ position }) => `log: transaction ${position} is from outside`)
-  return [...gaps, ...outside, ...checkReplay(log, tables), ...checkCauses(log, ledger)]
+  return [
+    ...gaps,
+    ...outside,
+    ...checkSequences(log, sequential),
+    ...checkReplay(log, tables),
+    ...checkCauses(log, ledger),
+    ...checkOrder(log, ledger),
+  ]
+}
+
+/** An entry is in one transaction, once, behind those that the transaction made before it. */
+function checkSequences(log: LoggedTransaction[], sequential: boolean): string[] {
+  const violations: string[] = []
+  const seen = new Set<number>()
+  let last = 0
+  for (const { entries } of log) {
+    if (!sequential) last = 0
+    for (const { sequence } of entries) {
+      if (sequence <= last) violations.push(`log: entry ${sequence} comes after ${last}`)
+      if (seen.has(sequence)) violations.push(`log: entry ${sequence} comes twice`)
+      last = sequence
+      seen.add(sequence)
+    }
+  }
+  return violations
+}
+
+/** What was answered before another request was sent comes before it. */
+function checkOrder(log: LoggedTransaction[], ledger: Acknowledged): string[] {
+  const violations: string[] = []
+  let latest: Sent | undefined
+  for (const { position, cause } of log) {
+    const sent = ledger.get(cause ?? '')
+    if (sent?.outcome !== 'acknowledged') continue
+    if (latest && sent.answeredAt! < latest.sentAt!)
+      violations.push(
+        `log: ${sent.operation.id} (${position}) comes after ${latest.operation.id}, which was sent when it had been answered`,
+      )
+    if (!latest || sent.sentAt! > latest.sentAt!) latest = sent
+  }
+  return violations
 }
 
 function checkReplay(log: LoggedTransaction[], tables: Map<string, Json[]>): string[] {
   const replayed: Replayed = new Map([...tables.keys()].map((table) => [table, new Map()]))
   const violations: string[] = []
-  let sequence = 0
   for (const { position, entries } of log) {
     if (entries.length === 0) violations.push(`log: transaction ${position} is empty`)
     for (const entry of entries) {
-      if (entry.sequence <= sequence) violations.push(`log: entry ${entry.sequence} comes after ${sequence}`)
-      sequence = entry.sequence
       const problem = replay(replayed, entry)
       if (problem) violations.push(`log: entry ${entry.sequence} of transaction ${position} ${problem}`)
     }

@@ -13,7 +13,7 @@ export async function checkDatabase(file: string, ledger: Acknowledged): Promise
 }
 
 /** The same of what was read from any engine. Requests whose outcome was unknown are settled by what is there. */
-export function checkContents({ tables, log, damage }: Contents, ledger: Acknowledged): string[] {
+export function checkContents({ tables, damage, ...logged }: Contents, ledger: Acknowledged): string[] {
   if (!tables) {
     if (damage.length > 0) return damage
     return ledger.count('acknowledged', 'kept') > 0 ? ['the tables are gone'] : []
@@ -21,5 +21,5 @@ export function checkContents({ tables, log, damage }: Contents, ledger: Acknowl
   const rows = [checkNotes, checkTransfers, checkHits, checkOrders, checkMarks].flatMap((check) =>
     check(tables, ledger),
   )
-  return [...damage, ...rows, ...checkLog(log, tables, ledger)]
+  return [...damage, ...rows, ...checkLog(logged, tables, ledger)]
 }

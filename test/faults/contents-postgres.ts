@@ -18,14 +18,16 @@ export async function readPostgres(url: string): Promise<Contents> {
   try {
     await becomeQuiet(client)
     const { rows } = await client.query("select to_regclass('account') is not null as there")
-    if (!rows[0].there) return { tables: null, log: [], damage: [] }
+    if (!rows[0].there) return { tables: null, log: [], sequential: false, damage: [] }
     const tables = new Map<string, Json[]>()
     await client.query('begin isolation level repeatable read read only')
-    for (const { name } of new Schema(Object.values(models)).tables)
-      tables.set(name, (await client.query(`select * from "${name}"`)).rows)
+    for (const { name, columns } of new Schema(Object.values(models)).tables) {
+      const own = columns.map((column) => `"${column.name}"`).join()
+      tables.set(name, (await client.query(`select ${own} from "${name}"`)).rows)
+    }
     const damage = await looseReferences(client)
     await client.query('commit')
-    return { tables, log: await readLog(url), damage }
+    return { tables, log: await readLog(url), sequential: false, damage }
   } finally {
     await client.end()
   }

@@ -21,18 +21,20 @@ export async function readSqlite(file: string): Promise<Contents | null> {
   }
 }
 
+const nothing: Contents = { tables: null, log: [], sequential: true, damage: [] }
+
 async function readCopy(file: string): Promise<Contents> {
   const database = new DatabaseSync(file)
   try {
     const broken = checkIntegrity(database)
     // In a damaged file every other answer is noise.
-    if (broken.length > 0) return { tables: null, log: [], damage: broken }
-    if (!database.prepare("select 1 from sqlite_schema where name = 'account'").get())
-      return { tables: null, log: [], damage: [] }
+    if (broken.length > 0) return { ...nothing, damage: broken }
+    if (!database.prepare("select 1 from sqlite_schema where name = 'account'").get()) return nothing
     const loose = database.prepare('pragma foreign_key_check').all()
     return {
       tables: readTables(database),
       log: await readLog(file),
+      sequential: true,
       damage: loose.map((row) => `foreign key: ${JSON.stringify(row)}`),
     }
   } finally {

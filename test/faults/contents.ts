@@ -7,6 +7,8 @@ export interface Contents {
   /** Every row of the app's tables, each value as the commit log writes it; null when the app's tables are not there. */
   tables: Map<string, Json[]> | null
   log: LoggedTransaction[]
+  /** Entries are numbered in the order of commits: so with one writer at a time. Else in the order of writing. */
+  sequential: boolean
   /** What the engine itself finds wrong. */
   damage: string[]
 }

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createSqliteMigrator, readMigrationFiles } from '../../src/storage/index.ts'
 import type { Campaign } from '../campaign/campaign.ts'
+import { missingServer } from '../conformance/postgres-database.ts'
 import { backupProblems, digest, goalProblems, prepareOld, soundness } from './migrate-database.ts'
 import { newSchema } from './migrate-models.ts'
+import { runPostgresKills } from './migrate-postgres.ts'
+import { runMigration } from './migrate-run.ts'
 import { Random } from './random.ts'
 
 const killsPerSeed = 5
@@ -20,17 +22,21 @@ const moments = [
 
 /**
  * A migration is killed at a random moment: the database is the old one or the new one, never between, and a second apply
- * brings the old one to the new one. Now and then two apply at once, and one of them is killed.
+ * brings the old one to the new one. Now and then two apply at once, and one of them is killed. On PostgreSQL the process
+ * or its backend is killed, and every second seed migrates in parts: each of them is then done or not, and a second apply
+ * goes on behind the last.
  */
 export const campaign: Campaign = {
   name: 'migrate',
   unit: 'faults',
-  engines: ['sqlite'],
+  engines: ['sqlite', 'postgres'],
   chance: 'The seed gives the rows and the moment of each kill; how far the migration is by then is up to the machine.',
   // 220 kills.
   seeds: 44,
   slice: [1],
-  run: (seed, { folder }) => runKills(seed, folder),
+  unavailable: (engine) => (engine === 'postgres' ? missingServer() : undefined),
+  run: (seed, { folder, engine }) =>
+    engine === 'postgres' ? runPostgresKills(seed, folder, killsPerSeed) : runKills(seed, folder),
 }
 
 /** @param spoil what a test does to the database after a kill, to see that it is noticed */
@@ -45,7 +51,7 @@ export async function runKills(seed: number, folder: string, kills = killsPerSee
   await prepareOld(source, migrations, random)
   const old = digest(source)
   cpSync(prepared, goal, { recursive: true })
-  const complete = await run(path.join(goal, 'app.db'), migrations).ended
+  const complete = await runMigration(path.join(goal, 'app.db'), migrations).ended
   const next = digest(path.join(goal, 'app.db'))
   const violations = complete.code === 0 ? [] : [`without a kill it fails: ${complete.err}`]
   const states = { old: 0, new: 0 }
@@ -55,9 +61,9 @@ export async function runKills(seed: number, folder: string, kills = killsPerSee
     mkdirSync(place)
     const file = path.join(place, 'app.db')
     cpSync(source, file)
-    const other = random.chance(0.25) ? run(file, migrations) : undefined
+    const other = random.chance(0.25) ? runMigration(file, migrations) : undefined
     const [word, most] = random.pick(moments)
-    const killed = run(file, migrations)
+    const killed = runMigration(file, migrations)
     await killed.says(word)
     await wait(random.below(most))
     killed.child.kill('SIGKILL')
@@ -88,41 +94,4 @@ async function finish(file: string, migrations: string, next: string): Promise<s
   const problems = digest(file) === next ? [] : ['a second apply does not make it the new one']
   const left = readdirSync(path.dirname(file)).filter((name) => name.includes('rehearsal'))
   return [...problems, ...left.map((name) => `${name} is left`), ...(await goalProblems(file, migrations))]
-}
-
-interface Run {
-  child: ChildProcess
-  /** Resolves when it has said so, or has ended. */
-  says(words: string): Promise<void>
-  ended: Promise<{ code: number | null; err: string }>
-}
-
-function run(file: string, migrations: string): Run {
-  const script = path.join(import.meta.dirname, 'migrate-process.ts')
-  const child = spawn(process.execPath, ['--conditions=source', script, file, migrations], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  let err = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const ended = new Promise<{ code: number | null; err: string }>((resolve) => {
-    child.on('close', (code) => resolve({ code, err }))
-  })
-  return {
-    child,
-    ended,
-    async says(words) {
-      const heard = new Promise<void>((resolve) => {
-        const look = () => out.includes(words) && resolve()
-        child.stdout.on('data', look)
-        look()
-      })
-      await Promise.race([heard, ended])
-    },
-  }
 }

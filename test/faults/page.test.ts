@@ -7,7 +7,7 @@ const docs = path.join(import.meta.dirname, '../../docs')
 
 function rowsOfPage() {
   const page = readFileSync(path.join(docs, 'faults.md'), 'utf8')
-  const rows = page.matchAll(/^\| `(\w+)`: .* \| ([\d,]+) \| (\d+) \| \[(\S+)\]/gm)
+  const rows = page.matchAll(/^\| `([\w-]+)`: .* \| ([\d,]+) \| (\d+) \| \[(\S+)\]/gm)
   return [...rows].map(([, name, faults, violations, file]) => ({
     name: name!,
     faults: Number(faults!.replaceAll(',', '')),

@@ -67,9 +67,9 @@ export class PostgresServer {
   }
 
   /** A standby of a server, on a port of its own, that has begun to follow it. */
-  static async standbyOf(primary: PostgresServer, settings: PostgresSettings = {}): Promise<PostgresServer> {
-    const standby = new PostgresServer(newFolder(), await freePort(), settings)
-    await standby.follow(primary)
+  static async standbyOf(primary: PostgresServer, through = primary.port): Promise<PostgresServer> {
+    const standby = new PostgresServer(newFolder(), await freePort(), {})
+    await standby.follow(primary, through)
     return standby
   }
 
@@ -85,14 +85,18 @@ export class PostgresServer {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Throws away what it has and becomes a standby of another one. */
-  async follow(primary: PostgresServer): Promise<void> {
+  /**
+   * Throws away what it has and becomes a standby of another one.
+   *
+   * @param through the port by which it hears of it from then on, such as a proxy's
+   */
+  async follow(primary: PostgresServer, through = primary.port): Promise<void> {
     await this.kill()
     rmSync(this.#data, { recursive: true, force: true })
     runAsServerUser('pg_basebackup', [
       ...['-d', primary.url(), '-D', this.#data, '--checkpoint=fast', '--no-sync', '--wal-method=stream'],
     ])
-    const from = `host=127.0.0.1 port=${primary.port} user=root application_name=${standbyName}`
+    const from = `host=127.0.0.1 port=${through} user=root application_name=${standbyName}`
     this.#write('postgresql.auto.conf', `primary_conninfo = '${from}'\n`)
     this.#write('standby.signal', '')
     await this.start()
@@ -140,6 +144,14 @@ export class PostgresServer {
     const processes = this.#killNow()
     await ended
     while (processes.some(isThere)) await wait(1)
+  }
+
+  /** Told to end at once, it undoes what is under way and ends well. */
+  async stop(): Promise<void> {
+    if (!this.isUp) return
+    const ended = once(this.#child!, 'exit')
+    signal(this.#child!.pid!, 'SIGINT')
+    await ended
   }
 
   /** @returns its processes */

@@ -26,6 +26,8 @@ export class Workload {
   readonly #events = new EventTarget()
   /** What reads between the writes showed and should not have. */
   readonly violations: string[] = []
+  /** Milliseconds that a client has waited for an answer, at most. */
+  longest = 0
   #answers = 0
   #stopping = false
 
@@ -103,6 +105,7 @@ export class Workload {
     const sent = this.ledger.send(operation)
     const answer = await connection.send(operation)
     record(sent, answer)
+    this.longest = Math.max(this.longest, sent.answeredAt! - sent.sentAt!)
     if (answer) this.#answers++
     this.#events.dispatchEvent(new Event('answer'))
     return answer
@@ -137,5 +140,5 @@ export function record(sent: Sent, answer: Answer | null): void {
 
 /** The server says itself that it does not know. */
 function isUnknown({ status, body }: Answer): boolean {
-  return status === 503 && body.includes('"outcome_unknown"')
+  return status === 503 && /"(commit|outcome)_unknown"/.test(body)
 }

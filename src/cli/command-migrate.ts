@@ -22,7 +22,8 @@ export const migrateCommand: Command = {
 may have changed), and writes the difference into the next file: SQL for review. What loses or narrows what rows hold
 is refused until the file says \`-- consent: …\`.
 apply rehearses on a copy, takes a backup, and then does everything in one transaction, with row counts, references
-and integrity checked before it commits. Progress goes to standard error.
+and integrity checked before it commits. Progress goes to standard error. On PostgreSQL the files stand in
+migrations/postgresql, and those that change large tables run in parts, each of which is done or not done.
 With --json: plan { file, steps, questions, losses }, apply { applied, backup, mended },
 status { files, drift, unplanned }, history [{ number, name, checksum, at, millis }].`,
   options: {

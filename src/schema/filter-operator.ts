@@ -1,6 +1,8 @@
 import { type Field, textKinds } from './field.ts'
 import type { OrderOperator, TextOperator } from './filter-condition.ts'
+import { filterValue } from './filter-value.ts'
 import type { ColumnType } from './kind.ts'
+import { textNormaliser } from './kind-text.ts'
 import { kindOf, valueField } from './kinds.ts'
 
 export const equalityOperators = ['eq', 'ne', 'in', 'nin', 'null'] as const
@@ -27,6 +29,8 @@ export interface FieldOperand {
   readonly operators: readonly string[]
   /** The only values there are, of an enum. */
   readonly values: readonly string[] | undefined
+  /** Changes a text as the field changes what is kept; undefined where it changes nothing. */
+  readonly normalise: ((operator: string, text: string) => string) | undefined
 }
 
 // Every filter asks, and a field never changes.
@@ -40,10 +44,18 @@ export function operandOf(field: Field): FieldOperand {
       type: typeOf(field),
       operators: operatorsOf(field),
       values: held.kind === 'enum' ? held.options.values : undefined,
+      normalise: textKinds.includes(held.kind) ? textNormaliser(held.options) : undefined,
     }
     operands.set(field, found)
   }
   return found
+}
+
+/** A value of the field's column that rows are looked up by, as the field keeps it; undefined for what is none. */
+export function lookedUp(field: Field, type: ColumnType, given: unknown): unknown {
+  const value = filterValue(type, given)
+  if (typeof value !== 'string' || type.type !== 'text') return value
+  return operandOf(field).normalise?.('eq', value) ?? value
 }
 
 function typeOf(field: Field): ColumnType {

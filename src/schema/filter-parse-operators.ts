@@ -5,8 +5,9 @@ import { expectedValue, filterValue } from './filter-value.ts'
 import { foldCase } from './fold.ts'
 
 /** What operators are read for: a column, a key beyond a relation, a number of rows or elements. */
-export interface Operand extends Omit<FieldOperand, 'values'> {
+export interface Operand extends Omit<FieldOperand, 'values' | 'normalise'> {
   readonly values?: readonly string[] | undefined
+  readonly normalise?: FieldOperand['normalise']
   make: (comparison: Comparison) => Condition
 }
 
@@ -51,7 +52,7 @@ export function readOperator(
     return operator === 'eq' || operator === 'ne'
       ? operand.make({ operator: 'null', value: operator === 'eq' })
       : nothing
-  const against = readValue(reading, operand, value, path)
+  const against = readValue(reading, operand, operator, value, path)
   if (against === undefined) return nothing
   if (isTextOperator(operator)) {
     // Every text contains, starts and ends with the empty text.
@@ -64,9 +65,10 @@ export function readOperator(
 }
 
 /** A value as code has it; undefined, with a violation, when it is of another type. */
-function readValue(reading: Reading, operand: Operand, value: unknown, path: FilterPath): unknown {
+function readValue(reading: Reading, operand: Operand, operator: string, value: unknown, path: FilterPath): unknown {
   refuseUndefined(value, path)
-  const found = filterValue(operand.type, value)
+  const read = filterValue(operand.type, value)
+  const found = typeof read === 'string' && operand.normalise ? operand.normalise(operator, read) : read
   if (found === undefined) reading.violate(path, 'invalid_value', `must be ${expectedValue(operand.type)}`)
   if (found === undefined || !operand.values || operand.values.includes(found as string)) return found
   reading.violate(path, 'invalid_value', `must be one of: ${listed(operand.values)}`)
@@ -78,7 +80,7 @@ function readList(reading: Reading, operand: Operand, value: unknown, path: Filt
   const values: unknown[] = []
   let orNull = false
   for (const [at, member] of value.entries()) {
-    const found = member === null ? null : readValue(reading, operand, member, [...path, at])
+    const found = member === null ? null : readValue(reading, operand, 'in', member, [...path, at])
     if (found === null) orNull = true
     else if (found !== undefined) values.push(found)
   }
@@ -112,7 +114,7 @@ function readBetween(reading: Reading, operand: Operand, value: unknown, path: F
     return nothing
   }
   const bounds = [...value].map((bound, at) =>
-    bound === null ? null : readValue(reading, operand, bound, [...path, at]),
+    bound === null ? null : readValue(reading, operand, 'between', bound, [...path, at]),
   )
   if (bounds.includes(null) || bounds.includes(undefined)) return nothing
   return allOf([

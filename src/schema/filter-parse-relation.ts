@@ -60,7 +60,7 @@ function keyOperand(reading: Reading, relation: Relation): Operand {
     return { ...operand, make }
   }
   const column = to.key[0]!
-  const { type, values } = operandOf(to.fields.get(column)!)
+  const { type, values, normalise } = operandOf(to.fields.get(column)!)
   const related = (where: Condition): Condition => ({
     kind: 'one',
     relation,
@@ -72,7 +72,7 @@ function keyOperand(reading: Reading, relation: Relation): Operand {
     if (comparison.operator === 'ne') return notThat(compare({ operator: 'eq', value: comparison.value }))
     return compare(comparison)
   }
-  return { type, operators: to.key.length > 1 ? ['null'] : equalityOperators, values, make }
+  return { type, operators: to.key.length > 1 ? ['null'] : equalityOperators, values, normalise, make }
 }
 
 /** `some`, `every` and `none` with a filter of the related rows, `count` with a number or its operators. */

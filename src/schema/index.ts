@@ -28,6 +28,7 @@ export {
   type TextOperator,
 } from './filter-condition.ts'
 export { compileMatcher, type MatchedRow, type Matcher, matches, type RelatedRows } from './filter-match.ts'
+export { lookedUp } from './filter-operator.ts'
 export { type FilterOptions, parseFilter, takeSearch } from './filter-parse.ts'
 export { parseJsonPath } from './filter-path.ts'
 export { parseQueryFilter, type QueryFilterOptions, reservedParameters } from './filter-query.ts'

@@ -35,6 +35,24 @@ function normalised(text: string, options: FieldOptions): string {
   return options.trim ? result.trim() : result
 }
 
+/**
+ * What is looked for, as what is kept was changed: else `Ann@Example.org` would never be found among lower-case addresses.
+ * Undefined where nothing is changed. Of a part of a text only its outer side is trimmed, and it is no whole HTML.
+ */
+export function textNormaliser(options: FieldOptions): ((operator: string, text: string) => string) | undefined {
+  if (!options.lowerCase && !options.html && !options.trim) return undefined
+  return (operator, text) => {
+    if (!isPart.test(operator)) return normalised(text, options)
+    const cased = options.lowerCase ? text.toLowerCase() : text
+    const starts = /startsWith$/i.test(operator)
+    const trimmed = !options.trim || /contains$/.test(operator) ? cased : starts ? cased.trimStart() : cased.trimEnd()
+    // Nothing but white space begins no text, where the empty text begins each.
+    return trimmed === '' ? cased : trimmed
+  }
+}
+
+const isPart = /(?:contains|startsWith|endsWith)$/i
+
 function textKind(rule: TextRule): Kind {
   const limits = (options: FieldOptions) => ({
     min: options.min as number | undefined,

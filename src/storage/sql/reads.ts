@@ -1,5 +1,5 @@
 import { MonoblocError } from '../../errors.ts'
-import { type AnyModel, filterValue } from '../../schema/index.ts'
+import { type AnyModel, lookedUp } from '../../schema/index.ts'
 import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
 import { type Position, readCursor } from './keyset.ts'
@@ -198,9 +198,9 @@ function checkedOffset(offset: number | undefined): number {
 /** The engine's values of a key; undefined for what can be no row's key. */
 export function keyValues({ dialect }: ModelPlans, { key }: ModelPlan, given: unknown): SqlValue[] | undefined {
   const values: SqlValue[] = []
-  for (const { name, type } of key) {
+  for (const { name, type, field } of key) {
     const part = key.length === 1 ? given : (given as Record<string, unknown> | null | undefined)?.[name]
-    const value = filterValue(type, part)
+    const value = lookedUp(field, type, part)
     if (value === undefined) return undefined
     values.push(dialect.encode(type, value))
   }

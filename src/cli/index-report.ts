@@ -9,7 +9,7 @@ export function indexReport(advice: IndexAdvice, paint: Paint): string {
   const seen =
     since === null
       ? 'Nothing has been counted yet: let the app run for some minutes.'
-      : `${number(statements)} kinds of statements ran ${times(runs)} since ${since.slice(0, 16).replace('T', ' ')} UTC.`
+      : `${statements === null ? 'Tables and indexes were scanned' : `${number(statements)} kinds of statements ran`} ${times(runs)} since ${since.slice(0, 16).replace('T', ' ')} UTC.`
   const parts = [
     seen,
     ...missing.map(({ table, declare, statements, rowsSaved, ...cost }) =>
@@ -30,9 +30,10 @@ export function indexReport(advice: IndexAdvice, paint: Paint): string {
       (index) =>
         `${paint('yellow', 'unused')}     ${index.index} (${index.fields.join(', ')}): nothing that was counted uses it; it costs ${costs(index)}`,
     ),
-    ...scans.map(
-      ({ table, rows, runs, sql }) =>
-        `${paint('yellow', 'scan')}       ${times(runs)} all ${number(rows)} rows of ${table} are read, and no index would plainly help\n           ${paint('dim', shortened(sql))}`,
+    ...scans.map(({ table, rows, runs, sql }) =>
+      sql === null
+        ? `${paint('yellow', 'scan')}       ${times(runs)} all ${number(rows)} rows of ${table} were read: monobloc explain says for whom, and whether an index would help`
+        : `${paint('yellow', 'scan')}       ${times(runs)} all ${number(rows)} rows of ${table} are read, and no index would plainly help\n           ${paint('dim', shortened(sql))}`,
     ),
   ]
   if (parts.length === 1 && since !== null) parts.push(paint('green', 'There is nothing to say.'))

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { MonoblocError } from '../errors.ts'
 import { cleanUrl } from '../observe/index.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Explainer } from './explain.ts'
@@ -62,9 +61,11 @@ export function databaseExists(address: DatabaseAddress): boolean {
 
 // What only commands ask for is loaded when they do: an app that starts needs none of it.
 
-/** Looks at a database, which may be in use. Nothing is written. @throws MonoblocError `configuration_invalid` */
+/** Looks at a database, which may be in use. Nothing is written. */
 export async function adviseIndexes(address: DatabaseAddress, schema: Schema): Promise<IndexAdvice> {
-  if (address.engine === 'postgres') throw onlySqlite('indexes')
+  if (address.engine === 'postgres') {
+    return (await import('./postgres/postgres-index-advice.ts')).postgresIndexAdvice(address, schema)
+  }
   return (await import('./sqlite/sqlite-index-advice.ts')).indexAdvice(address.file, schema)
 }
 
@@ -76,10 +77,4 @@ export async function openExplainer(address: DatabaseAddress): Promise<Explainer
   }
   const { SqliteExplainer } = await import('./sqlite/sqlite-explain.ts')
   return new SqliteExplainer(address.file)
-}
-
-function onlySqlite(command: string): MonoblocError {
-  return new MonoblocError('configuration_invalid', {
-    detail: `monobloc ${command} looks at SQLite files only; ask PostgreSQL itself, by monobloc db.`,
-  })
 }

@@ -21,14 +21,17 @@ import { TableFacts } from './sqlite-table-facts.ts'
 export interface IndexAdvice {
   /** RFC 3339: since when statements have been counted; null where none was. */
   since: string | null
-  /** Shapes of statements, and how often they ran. SQL that users wrote by hand is not among them. */
-  statements: number
+  /**
+   * Shapes of statements, and how often they ran. SQL that users wrote by hand is not among them. PostgreSQL tells no
+   * statements: null, and how often its tables and indexes were scanned.
+   */
+  statements: number | null
   runs: number
   missing: MissingIndex[]
   unused: IndexCost[]
   duplicate: (IndexCost & { coveredBy: string })[]
-  /** Tables that are read from end to end where no plain index helps. */
-  scans: { table: string; rows: number; runs: number; sql: string }[]
+  /** Tables that are read from end to end where no plain index helps; null where the statement is not known. */
+  scans: { table: string; rows: number; runs: number; sql: string | null }[]
 }
 
 export interface IndexCost {

@@ -47,6 +47,13 @@ test.each([
     1,
     '1 passed, 0 failed, 1 skipped',
   ],
+  [
+    'excuses with CI set',
+    "test('a', () => {})\ntest.skip('b (excused: not here)', () => {})",
+    'true',
+    0,
+    '1 passed, 0 failed',
+  ],
   ['does not load', "test('a', () => {})\nthrow new Error('no')", '', 1, '0 passed, 1 failed'],
   ['fails in a hook', "test('a', () => {})\nafterAll(() => { throw new Error('no') })", '', 1, '1 passed, 1 failed'],
   ['fails outside a test', "test('a', () => {})\nPromise.reject(new Error('no'))", '', 1, '1 passed, 1 failed'],

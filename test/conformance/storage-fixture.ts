@@ -86,7 +86,7 @@ export function speak(other: EngineWords): void {
 export function testUnlessExcused(name: string, work: () => Promise<void>): void {
   const reason = words.skips[name]
   if (reason === undefined) test(name, work)
-  else test.skip(`${name} (skipped: ${reason})`, work)
+  else test.skip(`${name} (excused: ${reason})`, work)
 }
 
 /** SQL with its `?` as the engine wants them. None of the suite's texts has one for anything else. */

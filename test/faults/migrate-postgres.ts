@@ -159,7 +159,7 @@ export async function runPostgresKills(
   spoil?: (url: string) => Promise<void>,
 ) {
   const random = new Random(seed)
-  const inParts = seed % 2 === 0
+  const inParts = seed % 2 === 1
   const migrations = path.join(folder, 'migrations')
   mkdirSync(migrations)
   const violations: string[] = []

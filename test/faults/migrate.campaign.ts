@@ -11,6 +11,8 @@ import { runMigration } from './migrate-run.ts'
 import { Random } from './random.ts'
 
 const killsPerSeed = 5
+/** Each of them takes some processes and a database of its own. */
+const postgresKillsPerSeed = 2
 
 /** The words after which a kill is timed, and how long it may then take, in milliseconds. */
 const moments = [
@@ -36,7 +38,7 @@ export const campaign: Campaign = {
   slice: [1],
   unavailable: (engine) => (engine === 'postgres' ? missingServer() : undefined),
   run: (seed, { folder, engine }) =>
-    engine === 'postgres' ? runPostgresKills(seed, folder, killsPerSeed) : runKills(seed, folder),
+    engine === 'postgres' ? runPostgresKills(seed, folder, postgresKillsPerSeed) : runKills(seed, folder),
 }
 
 /** @param spoil what a test does to the database after a kill, to see that it is noticed */

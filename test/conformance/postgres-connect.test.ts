@@ -1,10 +1,10 @@
 // Each way in which there is no connection, and what is said then.
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createPostgresStorage, type PostgresOptions, type Storage } from '../../src/storage/index.ts'
 import { freePort } from '../faults/free-port.ts'
@@ -129,6 +129,24 @@ describe.skipIf(missing)(`a connection to PostgreSQL${missing ? ` (skipped: ${mi
     expect(await encrypted(as('encrypted', 'postgres?sslmode=no-verify'))).toBe(1)
     expect(await encrypted(as('root', `postgres?sslmode=verify-ca&sslrootcert=${certificate}`))).toBe(1)
     expect(await encrypted(as('root', `postgres?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'))).toBe(1)
+  })
+
+  test('is told to install the driver where there is none', async () => {
+    const program = `
+      import { registerHooks } from 'node:module'
+      registerHooks({
+        resolve(name, context, next) {
+          if (name === 'pg') throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+          return next(name, context)
+        },
+      })
+      const { createPostgresStorage } = await import(process.argv[1])
+      const storage = createPostgresStorage({ url: process.argv[2], openMillis: 0 })
+      await storage.open().catch((error) => console.log(error.code, error.message))`
+    const door = new URL('../../src/storage/index.ts', import.meta.url).href
+    const args = ['--conditions=source', '--input-type=module', '-e', program, door, as('root')]
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    expect(stdout).toMatch(/^dependency_missing .*npm install pg/)
   })
 
   test('takes the password from the environment', async () => {

@@ -141,7 +141,9 @@ export class PostgresConnection implements BatchOwner {
   async close(): Promise<void> {
     if (this.#lost) return
     this.#lost = new ConnectionLost(undefined, false)
+    const timer = setTimeout(() => this.client.connection.stream.destroy(), this.#options.graceMillis)
     await this.client.end().catch(nothing)
+    clearTimeout(timer)
   }
 
   #flush = (): void => {

@@ -195,6 +195,10 @@ export class PostgresPool {
 
   async #open(): Promise<PostgresConnection> {
     const connection = await this.#options.connect()
+    if (this.#closed) {
+      await connection.close()
+      throw new MonoblocError('shutting_down')
+    }
     this.#failure = undefined
     this.#all.add(connection)
     connection.onLost = () => this.#gone(connection)
@@ -218,6 +222,7 @@ export class PostgresPool {
       }
       this.#waiting.clear()
     }
+    if (this.#closed) return
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
       this.#grow()

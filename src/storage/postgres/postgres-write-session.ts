@@ -87,6 +87,9 @@ export class PostgresWriteSession extends PostgresSession implements Session {
 
   // Who waits for a lock in a transaction with others holds up whoever waits for theirs: it runs again, alone.
   protected override isObstacle(error: unknown): boolean {
-    return this.#options.isGuest && isServerError(error) && error.code === '55P03'
+    if (!isServerError(error)) return false
+    // The server has become a standby, or was told to take no writes: another connection may be to another server.
+    if (error.code === '25006') this.#options.connection().lose(error)
+    return error.code === '25006' || (this.#options.isGuest && error.code === '55P03')
   }
 }

@@ -139,14 +139,21 @@ export class PostgresWriter {
 
   async #turn(connection: PostgresConnection): Promise<void> {
     const turn = new PostgresWriteTurn(connection, this.#turnOptions)
-    const brief = this.#takeBrief()
-    if (brief.length > 0) {
-      for (const member of brief) member.connection = connection
-      await turn.runTogether(brief)
-      for (const member of brief) this.#learn(member)
-    } else await this.#oneByOne(turn, connection)
-    if (this.#options.acknowledgeEarly) await this.#acknowledge(turn)
-    this.#distribute(await turn.commit())
+    const startedAt = performance.now()
+    let member: WriteMember | undefined
+    try {
+      for (member = this.#next(turn, startedAt); member; member = this.#next(turn, startedAt)) {
+        member.connection = connection
+        await turn.run(member)
+        member.connection = undefined
+      }
+      if (this.#options.acknowledgeEarly) await this.#acknowledge(turn)
+      this.#distribute(await turn.commit())
+    } catch (error) {
+      // A mistake of ours. Nothing was committed, and nobody may wait for good.
+      connection.lose(error)
+      for (const one of member ? [...turn.members, member] : turn.members) this.#settle(one, error)
+    }
   }
 
   /** Long enough for the answers to leave. */

@@ -24,8 +24,8 @@ export const campaign: Campaign = {
   chance: 'The seed gives what is sent and which cut comes next; which transaction it hits is up to the machine.',
   unit: 'faults',
   engines: ['postgres'],
-  // 240 cuts.
-  seeds: 24,
+  // 120 cuts.
+  seeds: 12,
   slice: [1],
   unavailable: whyNoPostgres,
   run: (seed) => runCuts(seed, 10, { pooler: seed % 3 === 0 && whyNoBouncer() === undefined }),

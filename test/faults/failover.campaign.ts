@@ -14,8 +14,8 @@ export const campaign: Campaign = {
   chance: 'The seed gives what is sent and when the primary dies; how far all have come by then is up to the machine.',
   unit: 'faults',
   engines: ['postgres'],
-  // 42 failovers.
-  seeds: 14,
+  // 30 failovers.
+  seeds: 10,
   slice: [1],
   unavailable: whyNoPostgres,
   run: (seed) => runFailovers(seed, 3),

@@ -16,8 +16,8 @@ export const campaign: Campaign = {
     'The seed gives what is sent and which node is killed when; how far all have come by then is up to the machine.',
   unit: 'faults',
   engines: ['postgres'],
-  // 120 kills.
-  seeds: 20,
+  // 60 kills.
+  seeds: 10,
   slice: [1],
   unavailable: whyNoPostgres,
   run: (seed) => runNodeKills(seed, 6),

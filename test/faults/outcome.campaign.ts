@@ -24,8 +24,8 @@ export const campaign: Campaign = {
   chance: 'The seed gives which cut comes next; which COMMIT it hits is up to the machine.',
   unit: 'faults',
   engines: ['postgres'],
-  // 1,000 cuts.
-  seeds: 25,
+  // 600 cuts.
+  seeds: 15,
   slice: [1],
   unavailable: whyNoPostgres,
   run: (seed) => runOutcomes(seed, 40, { pooler: seed % 5 === 0 && whyNoBouncer() === undefined }),

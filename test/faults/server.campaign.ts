@@ -19,8 +19,8 @@ export const campaign: Campaign = {
     'The seed gives what is sent and what happens to the server; how far all have come by then is up to the machine.',
   unit: 'faults',
   engines: ['postgres'],
-  // 60 faults.
-  seeds: 12,
+  // 40 faults.
+  seeds: 8,
   slice: [],
   unavailable: whyNoPostgres,
   run: (seed) => runServerDeaths(seed, 5),

@@ -198,6 +198,16 @@ describe.skipIf(missing)(title, () => {
     expect(notified).toBeLessThan(many)
   })
 
+  test('keeps few of the rows that say how far positions go', async () => {
+    const { storage, outside } = await open()
+    for (let n = 1; n <= 25; n++) {
+      await outside.query(insert(n))
+      expect(await storage.position()).toBe(n)
+    }
+    const { rows } = await outside.query('select max(position) as position, count(*) as count from monobloc_stamp')
+    expect(rows).toEqual([{ position: '25', count: '11' }])
+  })
+
   test('is not told of what is written as a replica', async () => {
     const { storage, outside } = await open()
     await outside.query(`set session_replication_role = replica; ${insert(1)}`)

@@ -82,7 +82,8 @@ describe.skipIf(missing)(`the log of a restored database${missing ? ` (skipped: 
     late = Number(rows[0]!.xid)
     await unit('third', 6)
     await storage.close()
-  })
+    // Two servers are made and started.
+  }, 180_000)
   afterAll(async () => {
     await Promise.all(running.map((client) => client.end().catch(() => {})))
     await Promise.all([old?.kill(), other?.kill()])

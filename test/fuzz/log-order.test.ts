@@ -13,7 +13,7 @@ const few = { writers: 12, transactions: 12 }
 let server: PostgresServer
 beforeAll(async () => {
   if (!missing) server = await orderServer()
-})
+}, 180_000)
 afterAll(() => server?.kill())
 
 /** What is found in one run or, where chance did not bring it about, in the next ones. */

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import { MonoblocError } from '../errors.ts'
 import type { Answer } from './answer.ts'
 import { discardBody } from './answer-body.ts'
@@ -63,7 +64,10 @@ export class ExchangeThrough extends Exchange {
   #tap: BodyTap | undefined
   /** Middleware has made `req.body` of the body. */
   #parsed = false
+  /** The bytes that it made it of are here. */
+  #raw = false
   #unrouted = false
+  #patience: NodeJS.Timeout | undefined
   #addressed: Endpoint['addressed']
   #failure: MonoblocError | undefined
   /** It is logged as ours, or is another server's to log. */
@@ -130,8 +134,12 @@ export class ExchangeThrough extends Exchange {
     }
     this.#parsed = true
     const written = () => Buffer.from(JSON.stringify(request.body) ?? 'null')
-    if (this.#tap) this.#tap.whole((error, bytes) => done(null, error || bytes.length === 0 ? written() : bytes))
-    else done(null, written())
+    if (!this.#tap) done(null, written())
+    else
+      this.#tap.whole((error, bytes) => {
+        this.#raw = !error && bytes.length > 0
+        done(null, this.#raw ? bytes : written())
+      })
   }
 
   override read(route: Route, done: Received): void {
@@ -144,7 +152,10 @@ export class ExchangeThrough extends Exchange {
   }
 
   override parse(bytes: Buffer): unknown {
-    return this.#parsed ? this.request.body : super.parse(bytes)
+    if (!this.#parsed) return super.parse(bytes)
+    // A parser that middleware brings takes what ours refuses: a key that stands there twice, a number that is lost.
+    if (this.#raw) checkAsRead(this.request.headers, bytes, this.route!.bodyLimit, (plain) => super.parse(plain))
+    return this.request.body
   }
 
   override answer(answer: Answer): void {
@@ -218,6 +229,7 @@ export class ExchangeThrough extends Exchange {
     let at = 0
     const next = (): void => {
       const chain = chains[at++]
+      clearTimeout(this.#patience)
       if (!chain) {
         this.#try(then)
         return
@@ -233,8 +245,32 @@ export class ExchangeThrough extends Exchange {
         }
       }
       this.#try(() => this.#asWritten(done, (goOn) => chain.run(this.request, this.response, goOn)))
+      if (!passed && !this.done) {
+        this.#await(() => {
+          passed = true
+          const detail = `Middleware of ${route?.label ?? 'the app'} has neither answered nor called next().`
+          this.fail(new MonoblocError('deadline_exceeded', { detail }))
+        })
+      }
     }
     next()
+  }
+
+  /** Gives middleware up that has not gone on until the deadline, which begins when the request is there. */
+  #await(giveUp: () => void): void {
+    const { request, response, app } = this
+    const path = pathOf(request.url!)
+    const route = this.route ?? (isDecodable(path) ? app.find(request.method!, path) : undefined)
+    const wait = () => {
+      this.#patience = setTimeout(() => {
+        // What it reads comes by the clock of the client, and what it writes by its own.
+        if (response.headersSent || response.writableEnded || response.destroyed) return
+        if (request.complete) giveUp()
+        else wait()
+      }, route?.deadline ?? app.limits.deadline)
+    }
+    if (!this.#patience) response.once('close', () => clearTimeout(this.#patience))
+    wait()
   }
 
   /** Runs middleware by the paths for which it was written, whatever version stands before them. */
@@ -266,8 +302,15 @@ export class ExchangeThrough extends Exchange {
   #offer(error: unknown, at: number): void {
     const chain = this.#passed[at - 1]
     if (chain) {
-      const done: Done = (later) => this.#offer(later ?? error, at - 1)
+      let passed = false
+      const done: Done = (later) => {
+        if (passed) return
+        passed = true
+        clearTimeout(this.#patience)
+        this.#offer(later ?? error, at - 1)
+      }
       this.#asWritten(done, (goOn) => chain.fail(error, this.request, this.response, goOn))
+      if (!passed) this.#await(() => done())
     } else if (!this.response.headersSent) {
       const failure = asMonoblocError(error)
       this.#failure = failure
@@ -302,6 +345,24 @@ export class ExchangeThrough extends Exchange {
       this.fail(error)
     }
   }
+}
+
+const decoders: Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Buffer> = {
+  gzip: gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+}
+
+/** Holds JSON that middleware has parsed to what ours takes. @throws MonoblocError `malformed_json` */
+function checkAsRead(
+  { 'content-type': type = '', 'content-encoding': encoding = 'identity' }: IncomingHttpHeaders,
+  bytes: Buffer,
+  most: number,
+  parse: (plain: Buffer) => unknown,
+): void {
+  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) return
+  const decode = decoders[encoding.toLowerCase()]
+  if (decode || encoding.toLowerCase() === 'identity') parse(decode ? decode(bytes, { maxOutputLength: most }) : bytes)
 }
 
 function wasRead(request: IncomingMessage): boolean {

@@ -246,9 +246,21 @@ export class FormRead {
 
   /** Not by Node's clock, which gives every request the same time: a large file on a slow line is no attack, silence is. */
   #watchTime(): void {
-    const { limits } = this.#options
+    const { limits, request } = this.#options
     const late = () => this.#refuse(new MonoblocError('request_timeout'))
-    this.#timers = [setTimeout(late, limits.requestTimeout), setTimeout(late, limits.uploadTimeout)]
+    const enough = (limits.uploadRate * limits.requestTimeout) / 1000
+    let counted = 0
+    const checkPace = () => {
+      const came = this.#size - counted
+      counted = this.#size
+      // What waits here waits for the disk, and no longer for the client.
+      if (came < enough && request.readableLength === 0 && !request.complete) late()
+    }
+    this.#timers = [
+      setTimeout(late, limits.requestTimeout),
+      setTimeout(late, limits.uploadTimeout),
+      setInterval(checkPace, limits.requestTimeout),
+    ]
   }
 
   /** Removes what was kept, and what still will be: the request has failed, or was answered by an earlier one. */

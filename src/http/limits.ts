@@ -26,6 +26,11 @@ export interface HttpLimits {
   deadline: number
   /** Milliseconds that a form with files may take to arrive, whatever `requestTimeout` is. Beyond: 408. Default 600,000. */
   uploadTimeout: number
+  /**
+   * Bytes a second that a form with files must bring, counted over each `requestTimeout`: with 100 of them a few slow clients
+   * would hold all places. Below: 408 `request_timeout`. Default 1,024, which the slowest phones reach many times over.
+   */
+  uploadRate: number
   /** Forms with files that may arrive at once. Beyond: 503 `overloaded`. Default 100. */
   uploads: number
   /** Answers that may be streamed at once: events, lines, files. Beyond: 503 `overloaded`. Default 10,000. */
@@ -46,6 +51,7 @@ export const defaultLimits: HttpLimits = {
   keepAlive: 72_000,
   deadline: 10_000,
   uploadTimeout: 600_000,
+  uploadRate: 1024,
   uploads: 100,
   streams: 10_000,
   streamStall: 60_000,

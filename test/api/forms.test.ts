@@ -398,7 +398,7 @@ describe('what is left', () => {
 describe('time', () => {
   test('a form may take longer than other requests, and its deadline begins when it is there', async () => {
     await app.stop()
-    await start({ requestTimeout: 600, headerTimeout: 500 })
+    await start({ requestTimeout: 600, headerTimeout: 500, uploadRate: 1 })
     const { socket, answer } = await begin('/slow')
     const begun = performance.now()
     // Past Node's own clock, which looks each half second here, and past the deadline of the route.
@@ -418,6 +418,18 @@ describe('time', () => {
     await app.stop()
     await start({ requestTimeout: 200, headerTimeout: 200 })
     const { answer } = await begin('/slow')
+    expect(await answer).toMatch(/^HTTP\/1.1 408/)
+    await gone()
+  })
+
+  test('one that comes by drops is given up, so that slow clients hold no places', async () => {
+    await app.stop()
+    await start({ requestTimeout: 200, headerTimeout: 200, uploadRate: 1_000_000 })
+    const { socket, answer } = await begin('/slow')
+    const keep = setInterval(() => socket.write('more'), 20)
+    await once(socket, 'data')
+    clearInterval(keep)
+    socket.end()
     expect(await answer).toMatch(/^HTTP\/1.1 408/)
     await gone()
   })

@@ -159,3 +159,19 @@ test('a client that goes away in the middle of a body leaves nothing behind', as
   expect((await call(port, 'GET /')).json).toBe(1)
   expect(ran).toBe(0)
 })
+
+describe('JSON that middleware has parsed', () => {
+  test.each<[string, string | Uint8Array, object]>([
+    ['a key that stands there twice', '{"a":1,"a":2}', {}],
+    ['a number that is lost', '{"a":1,"fill":9007199254740993}', {}],
+    ['a key that reaches for the prototype', '{"a":1,"__proto__":{}}', {}],
+    ['packed', gzipSync('{"a":1,"a":2}'), { 'content-encoding': 'gzip' }],
+  ])('is refused where ours would be: %s', async (_, body, headers) => {
+    const { port } = await serveApp(backend({ serve: [take()] }).use(express.json()))
+    expectProblem(
+      await call(port, 'POST /take', { body, headers: { ...json, ...headers } as Record<string, string> }),
+      400,
+      'malformed_json',
+    )
+  })
+})

@@ -377,3 +377,38 @@ describe('a group', () => {
     expect(() => group({ at: at as '/', serve: [] })).toThrow(/is no path/)
   })
 })
+
+describe('middleware that neither answers nor goes on', () => {
+  const stuck: Middleware = () => {}
+  const hi = (deadline?: number) => endpoint('GET /hi', { deadline, handle: () => 'hi' })
+  test('is given up at the deadline, wherever it stands', async () => {
+    const limits = { deadline: 50 }
+    const apps: [string, ReturnType<typeof backend>][] = [
+      ['/hi', backend({ serve: [hi()], limits }).use(stuck)],
+      ['/hi', backend({ serve: [hi().use(stuck)], limits })],
+      ['/in/hi', backend({ serve: [group({ at: '/in', serve: [hi()] }).use(stuck)], limits })],
+      ['/hi', backend({ serve: [hi(50)] }).use(stuck)],
+    ]
+    for (const [path, app] of apps) {
+      const { port } = await serveApp(app)
+      expectProblem(await call(port, `GET ${path}`), 503, 'deadline_exceeded')
+    }
+  })
+  test('on its way back too: the error goes on without it', async () => {
+    const app = backend({
+      serve: [endpoint('GET /hi', { handle: () => Promise.reject(new Error('no')) })],
+      limits: { deadline: 50 },
+    })
+    app.use((_error: unknown, _req: unknown, _res: unknown, _next: unknown) => {})
+    const { port } = await serveApp(app)
+    expectProblem(await call(port, 'GET /hi'), 500, 'internal')
+  })
+  test('may take its time to write', async () => {
+    const app = backend({ serve: [hi()], limits: { deadline: 30 } }).use((_req, res) => {
+      res.write('slow')
+      setTimeout(() => res.end('ly'), 150)
+    })
+    const { port } = await serveApp(app)
+    expect((await call(port, 'GET /hi')).body).toBe('slowly')
+  })
+})

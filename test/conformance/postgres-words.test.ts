@@ -131,6 +131,18 @@ describe('what the server refuses', () => {
   })
 })
 
+test('no row of what was refused is in the error, which the log shows', async () => {
+  for (const statement of [
+    `insert into place (name, size) values ('hush', -1)`,
+    `insert into place (name) values ('hush'), ('hush')`,
+  ]) {
+    const error = await write(storage, (session) => session.run(sql(statement), [])).catch((thrown) => thrown)
+    expect(
+      JSON.stringify({ ...error, ...error.cause, message: error.message, why: error.cause.message }),
+    ).not.toContain('hush')
+  }
+})
+
 test('a name that is too long stays its own', () => {
   const names = [`${'x'.repeat(70)}a`, `${'x'.repeat(70)}b`, `${'é'.repeat(40)}`]
   const short = names.map(fitted)

@@ -39,13 +39,16 @@ const codes: Record<string, ErrorCode> = {
  */
 export function translateError(error: unknown): unknown {
   if (!isServerError(error)) return error
+  const fields = error.code === '23505' ? uniqueFields(error) : []
+  // It holds the row, and so what nobody may see: the log shows what an error has.
+  if (error.code.startsWith('23')) delete error.detail
   const options = { detail: `PostgreSQL: ${error.message} (${error.code}).`, cause: error }
   switch (error.code) {
     case '23505':
       return new MonoblocError('unique_violation', {
         ...options,
         subject: error.table,
-        violations: violationsOf(uniqueFields(error), 'taken', 'is taken'),
+        violations: violationsOf(fields, 'taken', 'is taken'),
       })
     case '23502':
       return new MonoblocError('check_violation', {

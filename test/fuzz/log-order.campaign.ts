@@ -62,7 +62,7 @@ async function runSeed(seed: number, size: OrderSize): Promise<OrderResult> {
   try {
     return await runOrder(server, seed, size)
   } finally {
-    await server.kill()
+    await server.remove()
   }
 }
 

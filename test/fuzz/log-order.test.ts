@@ -14,7 +14,7 @@ let server: PostgresServer
 beforeAll(async () => {
   if (!missing) server = await orderServer()
 }, 180_000)
-afterAll(() => server?.kill())
+afterAll(() => server?.remove())
 
 /** What is found in one run or, where chance did not bring it about, in the next ones. */
 async function searched<T>(look: (seed: number) => Promise<T | undefined>): Promise<T | undefined> {

@@ -139,20 +139,19 @@ export class PostgresWriter {
 
   async #turn(connection: PostgresConnection): Promise<void> {
     const turn = new PostgresWriteTurn(connection, this.#turnOptions)
-    const startedAt = performance.now()
-    let member: WriteMember | undefined
+    const begun: WriteMember[] = this.#takeBrief()
     try {
-      for (member = this.#next(turn, startedAt); member; member = this.#next(turn, startedAt)) {
-        member.connection = connection
-        await turn.run(member)
-        member.connection = undefined
-      }
+      if (begun.length > 0) {
+        for (const member of begun) member.connection = connection
+        await turn.runTogether(begun)
+        for (const member of begun) this.#learn(member)
+      } else await this.#oneByOne(turn, connection, begun)
       if (this.#options.acknowledgeEarly) await this.#acknowledge(turn)
       this.#distribute(await turn.commit())
     } catch (error) {
-      // A mistake of ours. Nothing was committed, and nobody may wait for good.
+      // A mistake of ours: nobody may wait for good because of it.
       connection.lose(error)
-      for (const one of member ? [...turn.members, member] : turn.members) this.#settle(one, error)
+      for (const member of begun) this.#settle(member, error)
     }
   }
 
@@ -162,9 +161,11 @@ export class PostgresWriter {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
-  async #oneByOne(turn: PostgresWriteTurn, connection: PostgresConnection): Promise<void> {
+  /** @param begun gets whoever was begun */
+  async #oneByOne(turn: PostgresWriteTurn, connection: PostgresConnection, begun: WriteMember[]): Promise<void> {
     const startedAt = performance.now()
     for (let member = this.#next(turn, startedAt); member; member = this.#next(turn, startedAt)) {
+      begun.push(member)
       member.connection = connection
       await turn.run(member)
       this.#learn(member)

@@ -137,6 +137,7 @@ export class PostgresMigrationWork {
     if (!empty && !begun && drift.length === 0) await this.#rehearse(options, judged)
     const untouched = (await this.#position()) === (await this.migratedTo())
     const backup = await this.#backup(options, judged)
+    await this.#dropInvalid(pending)
     const mended = await this.#run(options, judged, wait)
     if (untouched) await this.#noteMigrated(await this.#position())
     return { applied: pending.map(({ name }) => name), backup, mended }
@@ -285,6 +286,22 @@ export class PostgresMigrationWork {
     return false
   }
 
+  /** Indexes of the files whose building was cut off: they keep their names from being used. */
+  async #dropInvalid(files: readonly MigrationFile[]): Promise<void> {
+    const { ask } = this.#client
+    const made = new Set(
+      files.flatMap(placedStatements).flatMap(({ statement }) => {
+        const act = schemaAct(statement)
+        return act?.act === 'create index' ? [act.name] : []
+      }),
+    )
+    for (const { indexes } of (await readTables(ask)).values()) {
+      for (const [name, { valid }] of indexes) {
+        if (!valid && made.has(name)) await ask(`DROP INDEX CONCURRENTLY IF EXISTS ${quoted(name)}`)
+      }
+    }
+  }
+
   /** Of the tables of which something is lost, where the server's own program for it is at hand. */
   async #backup({ backups, onProgress }: ApplyOptions, { pending, losing }: Judged): Promise<string | undefined> {
     const names = [...(await readTables(this.#client.ask, losing)).keys()]
@@ -344,5 +361,10 @@ function tableOf(statement: Parameters<typeof schemaAct>[0]): string[] {
 
 /** How the tables that files make differ from what they make. Further tables are someone else's. */
 function driftOf(there: Tables, made: Tables): Difference[] {
-  return differencesBetween(made, new Map([...there].filter(([name]) => made.has(name))))
+  const known = [...there].filter(([name]) => made.has(name))
+  // An index whose building was cut off is none.
+  const whole = known.map(([name, table]) => {
+    return [name, { ...table, indexes: new Map([...table.indexes].filter(([, { valid }]) => valid)) }] as const
+  })
+  return differencesBetween(made, new Map(whole))
 }

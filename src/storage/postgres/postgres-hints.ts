@@ -32,6 +32,7 @@ export class PostgresHints {
   readonly #hints: LogHints
   #position = 0
   #connection: Promise<PostgresConnection | undefined> | undefined
+  #closing: Promise<void> | undefined
   #quiet: NodeJS.Timeout | undefined
   #isDue = false
 
@@ -59,8 +60,10 @@ export class PostgresHints {
     return this.#hints.isWatched
   }
 
-  close(): void {
+  /** Resolves when nothing is open any more. */
+  async close(): Promise<void> {
     this.#hints.close()
+    await this.#closing
   }
 
   async #hasGrown(): Promise<boolean> {
@@ -83,24 +86,31 @@ export class PostgresHints {
   #open(): void {
     const { connect } = this.#options
     if (this.#connection || !connect) return
-    this.#connection = this.#listen(connect).catch(() => {
-      this.#connection = undefined
+    // The next look opens another one.
+    const forget = () => {
+      if (this.#connection === opening) this.#connection = undefined
+    }
+    const opening = this.#listen(connect, forget).catch(() => {
+      forget()
       return undefined
     })
+    this.#connection = opening
   }
 
-  async #listen(connect: () => Promise<PostgresConnection>): Promise<PostgresConnection> {
+  async #listen(connect: () => Promise<PostgresConnection>, onLost: () => void): Promise<PostgresConnection> {
     const connection = await connect()
     const own = connection.client.processID
     connection.client.on('notification', ({ processId }) => {
       if (processId !== own) this.#hints.tell()
     })
-    // The next look opens another one.
-    connection.onLost = () => {
-      this.#connection = undefined
+    connection.onLost = onLost
+    try {
+      await askOn(connection)([[listen, []]])
+      return connection
+    } catch (error) {
+      await connection.close()
+      throw error
     }
-    await askOn(connection)([[listen, []]])
-    return connection
   }
 
   #rest(): void {
@@ -108,6 +118,6 @@ export class PostgresHints {
     this.#quiet = undefined
     const opening = this.#connection
     this.#connection = undefined
-    void opening?.then((connection) => connection?.close())
+    this.#closing = opening?.then((connection) => connection?.close())
   }
 }

@@ -138,7 +138,7 @@ class PostgresStorage implements Storage {
     await this.#opening?.catch(() => {})
     const pool = this.#pool
     this.#pool = undefined
-    this.#hints?.close()
+    await this.#hints?.close()
     await this.#writer?.close()
     const late = new AbortController()
     const drained = this.#reads?.drain().then(() => late.abort())

@@ -265,7 +265,8 @@ export const errorTable = {
   undefined_in_filter: {
     status: 500,
     message: 'Something went wrong on our side.',
-    remedy: 'A filter held undefined, which must never mean "no condition". Leave the key out, or give it a value.',
+    remedy:
+      'A filter held undefined, which must never mean "no condition". Leave the key out (`{ ...(year !== undefined && { year }) }`), or give it a value.',
   },
   result_too_large: {
     status: 500,

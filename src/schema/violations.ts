@@ -1,8 +1,8 @@
 import type { Violation } from '../errors.ts'
 import type { StandardIssue } from './standard-schema.ts'
+import { wordsOf, type ZodIssue } from './violation-words.ts'
 
-interface KnownIssue extends StandardIssue {
-  code?: string
+interface KnownIssue extends ZodIssue {
   keys?: readonly string[]
   params?: { code?: string }
 }
@@ -28,7 +28,7 @@ export function violationsOf(
       }))
     }
     if (isRequired(issue, input, within)) return { path, code: 'required', message: 'is required' }
-    return { path, code: issue.params?.code ?? issue.code ?? 'invalid', message: issue.message }
+    return { path, code: issue.params?.code ?? issue.code ?? 'invalid', message: wordsOf(issue) }
   })
 }
 

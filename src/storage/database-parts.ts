@@ -17,7 +17,7 @@ import type { Storage } from './storage.ts'
 /** Where the data of an app is. */
 export type DatabaseAddress =
   | ({ engine: 'sqlite' } & Pick<SqliteOptions, 'file'>)
-  | ({ engine: 'postgres' } & Omit<PostgresOptions, 'clock'>)
+  | ({ engine: 'postgres' } & Omit<PostgresOptions, 'clock' | 'onScan'>)
 
 export interface DatabaseParts {
   storage: Storage
@@ -32,10 +32,11 @@ export interface DatabasePartsOptions extends Pick<SqliteOptions, 'mode' | 'cloc
 
 /** Nothing is opened, and no driver loaded, before it is asked for. */
 export function databaseParts(address: DatabaseAddress, options: DatabasePartsOptions = {}): DatabaseParts {
-  const { clock } = options
+  const { clock, mode, onScan } = options
   if (address.engine === 'postgres') {
+    const reports = mode === 'development' ? { onScan } : {}
     return {
-      storage: createPostgresStorage({ ...address, clock, testing: options.testing as object }),
+      storage: createPostgresStorage({ ...address, ...reports, clock, testing: options.testing as object }),
       migrator: createPostgresMigrator({ ...address, clock }),
     }
   }

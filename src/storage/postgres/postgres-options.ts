@@ -1,3 +1,4 @@
+import type { ScanReport } from '../sqlite/sqlite-reach.ts'
 import type { Statement } from '../storage.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 
@@ -23,6 +24,8 @@ export interface PostgresOptions {
   closeMillis?: number
   /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
+  /** Hears, in development, of each statement that reads a table of more than 1,000 rows from end to end, once. */
+  onScan?: (report: ScanReport) => void
 }
 
 /** For tests: ways to break promise 2, which they must see broken. */
@@ -52,6 +55,7 @@ export function settingsOf(options: PostgresOptions, testing: PostgresTesting = 
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
     openMillis: options.openMillis ?? 10_000,
     closeMillis: options.closeMillis ?? 1_000,
+    onScan: options.onScan,
     now: () => clock.now(),
     acknowledgeEarly: testing.acknowledgeEarly ?? false,
     // 2 s: what a cancelled statement and its rollback may take on a loaded server. A connection that takes longer is closed.

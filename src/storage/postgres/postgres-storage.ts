@@ -31,6 +31,7 @@ import { prepareOwnTables } from './postgres-own-tables.ts'
 import { PostgresPool } from './postgres-pool.ts'
 import { pruneLog } from './postgres-prune.ts'
 import { mostTries, PostgresReads } from './postgres-reads.ts'
+import { ScanWatch } from './postgres-scan-watch.ts'
 import { applyOn, compareOn, prepareFunctions } from './postgres-schema-work.ts'
 import { lookAtEnd } from './postgres-stamper.ts'
 import { type LogAccess, LogTail } from './postgres-tail.ts'
@@ -51,10 +52,15 @@ export function createPostgresStorage(options: PostgresOptions & TestingOptions)
   return new PostgresStorage(settingsOf(options, options.testing))
 }
 
+/** Milliseconds for the plan of a statement, in development. */
+const explainMillis = 10_000
+
 class PostgresStorage implements Storage {
   readonly dialect = postgresDialect
   readonly #settings: PostgresSettings
   readonly #tail = new LogTail()
+  /** In development. */
+  readonly #scans: ScanWatch | undefined
   #hints: PostgresHints | undefined
   #pool: PostgresPool | undefined
   #reads: PostgresReads | undefined
@@ -64,6 +70,8 @@ class PostgresStorage implements Storage {
 
   constructor(settings: PostgresSettings) {
     this.#settings = settings
+    const { onScan } = settings
+    if (onScan) this.#scans = new ScanWatch(onScan, (work) => this.#reads!.read({ deadline: explainMillis }, work))
   }
 
   open(): Promise<void> {
@@ -160,7 +168,7 @@ class PostgresStorage implements Storage {
 
   read<T>(options: ReadOptions, work: (session: Session) => MaybePromise<T>): MaybePromise<T> {
     if (!this.#pool) throw new MonoblocError('shutting_down')
-    return this.#reads!.read(options, work)
+    return this.#reads!.read(options, this.#scans ? this.#scans.watched(work) : work)
   }
 
   write<T>(options: WriteOptions, work: (session: Session) => MaybePromise<T>): Promise<T> {

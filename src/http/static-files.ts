@@ -58,7 +58,7 @@ export function staticEndpoints(
   data = 'data',
 ): Endpoint[] {
   return staticRoutes(mounts).map(({ route, at, mount }) => {
-    const folder = new StaticFolder(folderOf(mount, data))
+    const folder = new StaticFolder(folderOf(mount, data), hintOf(mount))
     const served = endpoint(route as 'GET /', {
       anyone: true,
       transaction: false,
@@ -89,6 +89,12 @@ export function staticRoutes(
       throw invalid(`${at}: fallback "${mount.fallback}" is no file in the folder, such as index.html`)
     return [prefix || '/', `${prefix}/*`].map((route) => ({ route: `GET ${route}`, at: prefix, mount }))
   })
+}
+
+// Which file of the app said it is not known here.
+function hintOf({ from }: StaticOptions): string | undefined {
+  if (from === undefined || from instanceof URL || from.startsWith('file:') || path.isAbsolute(from)) return undefined
+  return ` "${from}" begins where the process was started; new URL("${from}", import.meta.url) begins beside the file that says it.`
 }
 
 function folderOf({ from = '', kept }: StaticOptions, data: string): string {

@@ -30,15 +30,13 @@ export class StaticFolder {
   readonly #folder: string
   #real: string
 
-  /** @throws MonoblocError `definition_invalid` when there is no such folder */
-  constructor(folder: string) {
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      // Which file of the app said it is not known here.
-      const begins = path.isAbsolute(folder)
-        ? ''
-        : ` Its path begins where the process was started, in ${process.cwd()}.`
-      throw new MonoblocError('definition_invalid', { detail: `backend({ static }): ${folder} is no folder.${begins}` })
-    }
+  /**
+   * @param hint what to say beside it when there is no such folder
+   * @throws MonoblocError `definition_invalid` when there is none
+   */
+  constructor(folder: string, hint = '') {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      throw new MonoblocError('definition_invalid', { detail: `backend({ static }): ${folder} is no folder.${hint}` })
     this.#folder = folder
     this.#real = realpathSync(folder)
   }

@@ -370,7 +370,7 @@ describe('what could not be meant is refused at the start', () => {
   test.each<[BackendOptions['static'], RegExp]>([
     [{ '/': path.join(folder, 'nothing') }, /nothing is no folder/],
     [{ '/': path.join(folder, 'secret.txt') }, /secret\.txt is no folder/],
-    [{ '/': './nowhere' }, /nowhere is no folder.* begins where the process was started/],
+    [{ '/': './nowhere' }, /nowhere is no folder.* "\.\/nowhere" begins where the process was started/],
     [{ assets: root } as never, /"assets" is no path/],
     [{ '/a/*': root }, /is no path/],
     [{ '/': { from: root, fallback: '../secret.txt' } }, /is no file in the folder/],

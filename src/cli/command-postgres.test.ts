@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { appSource, Child, command, folderWith } from '../../test/api/child-app.ts'
-import { newDatabase } from '../../test/conformance/postgres-database.ts'
+import { type DatabaseTemplate, newDatabase } from '../../test/conformance/postgres-database.ts'
 import type { Finding } from './doctor-check.ts'
 
 // The commands as they are, on PostgreSQL: each in a process of its own, told by DATABASE_URL.
@@ -22,10 +22,11 @@ interface App {
   start(args: string[]): Child
 }
 
-async function newApp(files: Record<string, string> = { 'app.ts': source }): Promise<App> {
-  const { url, drop } = await newDatabase()
+/** @param template what is in its database. Default: nothing */
+async function newApp(template?: DatabaseTemplate): Promise<App> {
+  const { url, drop } = await newDatabase(template)
   onTestFinished(drop)
-  const folder = folderWith(files)
+  const folder = folderWith({ 'app.ts': source })
   const start = (args: string[], input?: string) =>
     new Child([command, ...args], { folder, input, env: { DATABASE_URL: url } })
   return {
@@ -38,6 +39,14 @@ async function newApp(files: Record<string, string> = { 'app.ts': source }): Pro
       return { code, out: child.out, err: child.err }
     },
   }
+}
+
+const seeded: DatabaseTemplate = {
+  key: 'seeded',
+  async prepare(url) {
+    const child = new Child([command, 'seed'], { folder: folderWith({ 'app.ts': source }), env: { DATABASE_URL: url } })
+    expect(await child.exit).toMatchObject({ code: 0 })
+  },
 }
 
 async function ask(connectionString: string, sql: string): Promise<any[]> {
@@ -66,7 +75,7 @@ describe('an app on PostgreSQL', () => {
   })
   test('is made and filled by one of several processes that start at once', async () => {
     const { url, start } = await newApp()
-    const children = Array.from({ length: 3 }, () => start(['start', '--port=0']))
+    const children = Array.from({ length: 2 }, () => start(['start', '--port=0']))
     await Promise.all(children.map((child) => child.url()))
     expect(await ask(url, 'select count(*)::int as n from note')).toEqual([{ n: 2 }])
   })
@@ -109,8 +118,7 @@ describe('an app on PostgreSQL', () => {
 
 describe('monobloc db', () => {
   test('answers in a prompt that knows tables and how they were made', async () => {
-    const { run } = await newApp()
-    expect((await run(['seed'])).code).toBe(0)
+    const { run } = await newApp(seeded)
     const sql = 'select id, text from note order by id'
     expect(await run(['db', sql])).toEqual({ code: 0, out: 'id  text\n 1  one\n 2  two;\n2 rows\n', err: '' })
     const { out } = await run(['db'], `.tables\nselect count(*) as n\nfrom note\nwhere text = 'two;';\n.schema note\n`)
@@ -121,21 +129,17 @@ describe('monobloc db', () => {
     expect(wrong).toMatchObject({ code: 1, out: '', err: expect.stringContaining('"zzz"') })
   })
   test('only reads, unless it is told to write, and then into the log', async () => {
-    const { run } = await newApp()
-    await run(['seed'])
+    const { run, url } = await newApp(seeded)
     const insert = `insert into note (text) values ('three')`
     expect(await run(['db', insert])).toMatchObject({
       code: 1,
       err: 'This only reads; to write: monobloc db --write\n',
     })
-    expect(await run(['db', insert, '--write'])).toEqual({ code: 0, out: '1 row changed\n', err: '' })
-    expect(JSON.parse((await run(['db', `${insert} returning text`, '--write', '--json'])).out)).toEqual([
-      { text: 'three' },
-    ])
-    for (const sql of ['drop table note', 'delete from monobloc_log']) {
-      expect((await run(['db', sql, '--write'])).code, sql).toBe(1)
-    }
-    expect(JSON.parse((await run(['db', 'select count(*) as n from note', '--json'])).out)).toEqual([{ n: 4 }])
+    const written = await run(['db', '--write', '--json'], `${insert};\n${insert} returning text;\ndrop table note;\n`)
+    expect(written).toMatchObject({ code: 1, out: '{"changes":1}\n[{"text":"three"}]\n' })
+    expect(JSON.parse(written.err)).toMatchObject({ error: { code: 'statement_refused' } })
+    // What each unit of work says of itself.
+    expect(await ask(url, `select from monobloc_log where row like '%monobloc db%'`)).toHaveLength(2)
   })
 })
 
@@ -162,8 +166,7 @@ describe('monobloc doctor', () => {
   const durable = ['synchronous_commit', 'fsync', 'full_page_writes']
 
   test('looks at the server, its settings and the tables', async () => {
-    const { run, url } = await newApp()
-    await run(['seed'])
+    const { run, url } = await newApp(seeded)
     const { code, out } = await run(['doctor', '--json'])
     const findings = JSON.parse(out) as Finding[]
     expect(of(findings, 'database')).toMatchObject([{ status: 'ok', found: expect.stringMatching(/^PostgreSQL \d+/) }])
@@ -178,22 +181,20 @@ describe('monobloc doctor', () => {
     else expect(said.map(({ found }) => found.split(' ')[0])).toEqual(off)
     expect(code).toBe(0)
   })
-  test('warns of commits that do not wait for the disk, and of references that were never checked', async () => {
-    const { run, url } = await newApp()
-    await run(['seed'])
+  test('warns of commits that do not wait for the disk, what was never checked, and what the models lack', async () => {
+    const { run, url } = await newApp(seeded)
     const name = new URL(url).pathname.slice(1)
     await ask(url, `alter database ${name} set synchronous_commit = off`)
-    await ask(url, 'alter table note add constraint odd check (id < 1000) not valid')
+    await ask(url, 'alter table note add constraint odd check (id < 1000) not valid; drop index "note-text-index"')
     const findings = JSON.parse((await run(['doctor', '--json'])).out) as Finding[]
     expect(of(findings, 'durability')).toContainEqual(
       expect.objectContaining({ status: 'warn', found: expect.stringContaining('synchronous_commit') }),
     )
+    expect(of(findings, 'models')).toMatchObject([{ status: 'warn', found: expect.stringContaining('note') }])
     expect(of(findings, 'references')).toMatchObject([{ status: 'warn', found: expect.stringContaining('odd') }])
   })
-  test('says that it can not be reached, and warns of models that it lacks', async () => {
-    const { run, folder } = await newApp()
-    const fresh = JSON.parse((await run(['doctor', '--json'])).out) as Finding[]
-    expect(of(fresh, 'models')).toMatchObject([{ status: 'warn', found: expect.stringContaining('note') }])
+  test('says that it can not be reached', async () => {
+    const folder = folderWith({ 'app.ts': source })
     const env = { DATABASE_URL: 'postgres://127.0.0.1:1/none' }
     const child = new Child([command, 'doctor', '--json'], { folder, env })
     expect((await child.exit).code).toBe(1)
@@ -204,8 +205,7 @@ describe('monobloc doctor', () => {
 })
 
 test('monobloc explain shows what the server has counted', async () => {
-  const { run, url } = await newApp()
-  await run(['seed'])
+  const { run, url } = await newApp(seeded)
   await ask(url, `insert into note (text, tag) select 'n' || n, 't' || n % 100 from generate_series(1, 5000) n`)
   await ask(url, 'analyze note')
   const found = await run(['explain', '/notes?text=n17', '--json'])

@@ -91,7 +91,7 @@ export class Connector {
   }
 
   #config({ host, port }: PostgresHost): ClientConfig {
-    const { database, user, password, pooler, options, applicationName, connectMillis } = this.#address
+    const { database, user, password, pooler, options, applicationName, connectMillis, channelBinding } = this.#address
     // A pooler refuses what it does not know when a connection begins.
     const settings = Object.entries(pooler ? {} : this.#settings.sessionSettings)
     const words = settings.map(([name, value]) => `-c ${name}=${value}`)
@@ -103,6 +103,7 @@ export class Connector {
       user,
       password,
       ssl: tlsOptions(this.#address),
+      enableChannelBinding: channelBinding,
       application_name: applicationName ?? 'monobloc',
       connectionTimeoutMillis: connectMillis,
       ...(words.length > 0 ? { options: words.join(' ') } : {}),

@@ -52,6 +52,8 @@ describe('the URL of a database', () => {
     expect(tls('postgres://db/app?sslmode=verify-ca')).toBe('verify-chain')
     expect(tls('postgres://db/app?sslmode=no-verify')).toBe('no-verify')
     expect(tls('postgres://db/app', { PGSSLMODE: 'disable' })).toBe('off')
+    expect(tls('postgres://db/app', { PGSSLMODE: 'prefer' })).toBe('verify')
+    expect(parse('postgres://db/app?sslmode=require&channel_binding=require').channelBinding).toBe(true)
   })
   test.each([
     ['postgres://u:secret@/pa@ss@h/app', 'written as %40'],

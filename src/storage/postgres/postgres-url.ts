@@ -20,6 +20,8 @@ export interface PostgresAddress {
   rootCertificate: string | undefined
   certificate: string | undefined
   key: string | undefined
+  /** The password's proof covers the encrypted channel, where the server offers that. */
+  channelBinding: boolean
   /** Options of the server's command line, such as `-c search_path=app`. */
   options: string | undefined
   applicationName: string | undefined
@@ -48,6 +50,7 @@ const known = [
   'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port', 'user', 'password', 'dbname', 'application_name',
   'options', 'connect_timeout', 'target_session_attrs', 'pgbouncer',
   'connections',
+  'channel_binding',
 ] // biome-ignore format: a list
 
 /** Seconds in which a host has to answer. What is up answers in milliseconds, and a failover tries the next host. */
@@ -84,7 +87,8 @@ export function parsePostgresUrl(url: string, environment: NodeJS.ProcessEnv = p
     database: decode(database) || given('dbname'),
     user: decode(colon < 0 ? login : login.slice(0, colon)) || given('user'),
     password: (colon < 0 ? undefined : decode(login.slice(colon + 1))) || given('password'),
-    tls: tlsOf(given('sslmode', 'PGSSLMODE'), hosts),
+    tls: tlsOf(given('sslmode') ?? inherited(environment.PGSSLMODE), hosts),
+    channelBinding: /^(?:prefer|require)$/.test(given('channel_binding') ?? ''),
     rootCertificate: rootCertificate === 'system' ? undefined : rootCertificate,
     certificate: given('sslcert', 'PGSSLCERT'),
     key: given('sslkey', 'PGSSLKEY'),
@@ -130,6 +134,11 @@ function tlsOf(mode: string | undefined, hosts: readonly PostgresHost[]): TlsMod
   const why =
     mode === 'prefer' || mode === 'allow' ? ', which would go on unencrypted whenever somebody in between says so' : ''
   throw invalid(`sslmode is "${mode}"${why}; say one of ${Object.keys(tlsModes).join(', ')}`)
+}
+
+// libpq's own default may stand in an environment that was made for other programs: it says nothing.
+function inherited(mode: string | undefined): string | undefined {
+  return mode === 'prefer' || mode === 'allow' ? undefined : mode || undefined
 }
 
 /** Is the host this machine, so that nobody is in between? */

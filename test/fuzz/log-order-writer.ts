@@ -226,7 +226,7 @@ class Part {
     const kind = this.#random.next()
     const id = 1 + this.#random.below(this.#rows)
     if (kind < 0.15) await this.#insert(1)
-    else if (kind < 0.25) await this.#insert(5 + this.#random.below(120))
+    else if (kind < 0.25) await this.#insert(5 + this.#random.below(200))
     else if (kind < 0.55) await this.#update(id)
     else if (kind < 0.62) await this.#remove(id)
     else if (kind < 0.72) await this.#put(id)
@@ -254,7 +254,9 @@ class Part {
 
   /** With what hangs on it, which a cascade takes along. The lock keeps others from adding to that. */
   async #remove(id: number): Promise<void> {
-    await this.#query('select from item where id = $1 for update', [id])
+    const locked = await this.#query('select from item where id = $1 for update', [id])
+    // It may come, with parts, before the delete does.
+    if (!locked.rowCount) return
     const parts = await this.#query('select note from part where item = $1', [id])
     const gone = await this.#query('delete from item where id = $1 returning note', [id])
     if (!gone.rowCount) return

@@ -26,7 +26,7 @@ export const campaign: Campaign = {
   chance: 'The seed gives what is written; who overtakes whom is up to the machine.',
   unit: 'entries',
   engines: ['postgres'],
-  seeds: 56,
+  seeds: 38,
   slice: [1],
   unavailable: whyNoPostgres,
   run: (seed) =>

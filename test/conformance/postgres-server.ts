@@ -34,7 +34,8 @@ export async function findServer(named = process.env.MONOBLOC_TEST_POSTGRES): Pr
     return foreign(named)
   }
   try {
-    return await startServer()
+    // Somebody may take the port that was free a moment ago.
+    return await startServer().catch((error) => (/in use/.test(error.message) ? startServer() : Promise.reject(error)))
   } catch (error) {
     for (const user of new Set([userInfo().username, 'postgres'])) {
       const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`

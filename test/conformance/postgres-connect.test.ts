@@ -131,6 +131,26 @@ describe.skipIf(missing)(`a connection to PostgreSQL${missing ? ` (skipped: ${mi
     expect(await encrypted(as('root', `postgres?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'))).toBe(1)
   })
 
+  test('commits to the disk, whatever the role was set to, unless the URL says otherwise', async () => {
+    const asked = sql(`select current_setting('synchronous_commit')`)
+    const level = async (url: string) => {
+      const storage = await opened(url)
+      return storage.write({ deadline: ample }, (session) => session.value(asked, []))
+    }
+    const said = 'postgres?options=-c%20synchronous_commit%3Doff'
+    await server.query('create role hasty login superuser')
+    for (const [set, kept] of [
+      ['off', 'on'],
+      ['on', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ]) {
+      await server.query(`alter role hasty set synchronous_commit = ${set}`)
+      expect([set, await level(as('hasty'))]).toEqual([set, kept])
+      expect([set, await level(as('hasty', 'postgres?pgbouncer=true'))]).toEqual([set, kept])
+    }
+    expect(await level(as('hasty', said))).toBe('off')
+  })
+
   test('is told to install the driver where there is none', async () => {
     const program = `
       import { registerHooks } from 'node:module'

@@ -3,6 +3,7 @@ import type { ClientConfig } from 'pg'
 import { connectError, refused, type Target, unavailable } from './postgres-connect-errors.ts'
 import { PostgresConnection } from './postgres-connection.ts'
 import { type DriverClient, loadDriver } from './postgres-driver.ts'
+import { durably } from './postgres-options.ts'
 import { epoch } from './postgres-outcome.ts'
 import { type PostgresAddress, type PostgresHost, tlsOptions } from './postgres-url.ts'
 
@@ -14,7 +15,7 @@ export interface ConnectSettings {
   graceMillis: number
 }
 
-const facts = `select current_setting('server_version_num')::int / 10000 as version,
+const facts = `current_setting('server_version_num')::int / 10000 as version,
   current_setting('server_encoding') as encoding, pg_is_in_recovery() as standby,
   current_setting('default_transaction_read_only') as locked, ${epoch} as epoch`
 
@@ -65,7 +66,10 @@ export class Connector {
     const target: Target = { ...host, database: client.database ?? '', user: client.user ?? '' }
     try {
       await client.connect()
-      const { rows } = await (client as unknown as { query(sql: string): Promise<{ rows: Facts[] }> }).query(facts)
+      // Only who says it in the address itself goes without.
+      const isSaid = this.#address.options?.includes('synchronous_commit') ?? false
+      const asked = `select ${isSaid ? '' : `${durably(false)}, `}${facts}`
+      const { rows } = await (client as unknown as { query(sql: string): Promise<{ rows: Facts[] }> }).query(asked)
       const [found] = rows
       this.#check(target, found!)
       return new PostgresConnection(client, {

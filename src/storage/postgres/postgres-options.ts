@@ -94,11 +94,18 @@ export const sessionSettings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '10000',
 }
 
+/**
+ * What was acknowledged survives a crash of the server, whatever the server, the database or the role was set to: `off` is
+ * `on`, and the other levels stay as they are.
+ */
+export const durably = (isLocal: boolean) =>
+  `set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), ${isLocal})`
+
 // Behind a pooler the connection keeps nothing, and is another with each transaction: it is said in each of them.
 const { default_transaction_read_only: _, ...localSettings } = sessionSettings
 const sets = Object.entries(localSettings).map(([name, value]) => `set_config('${name}', '${value}', true)`)
 
 /** The first statement of a transaction, where it needs one. */
 export function openingStatement(pooler: boolean): Statement | undefined {
-  return pooler ? { sql: `select ${sets.join()}`, reach: 'bounded' } : undefined
+  return pooler ? { sql: `select ${[...sets, durably(true)].join()}`, reach: 'bounded' } : undefined
 }

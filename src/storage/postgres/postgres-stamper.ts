@@ -2,6 +2,7 @@ import { MonoblocError } from '../../errors.ts'
 import type { SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { AskTogether } from './postgres-ask.ts'
 import { unitOperation } from './postgres-commit-rows.ts'
+import { durably } from './postgres-options.ts'
 import { thisServer } from './postgres-own-tables.ts'
 
 // Gives transactions their positions: dense, whole transactions, in an order that can be trusted.
@@ -84,7 +85,7 @@ const planning = bounded(`
 const settings = bounded(`
   select set_config('idle_in_transaction_session_timeout', '${silentMillis}', true),
     set_config('lock_timeout', '${patienceMillis}', true), set_config('statement_timeout', '0', true),
-    set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)`)
+    ${durably(true)}`)
 const lock = bounded(`select pg_advisory_xact_lock(${lockKey})`)
 const commit = bounded('commit')
 

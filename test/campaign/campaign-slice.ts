@@ -9,7 +9,7 @@ export async function testSlices(folder: string): Promise<void> {
       test.for(campaign.slice)('seed %i', { timeout: 120_000 }, async (seed, { skip }) => {
         const missing = campaign.unavailable?.(engine)
         skip(missing !== undefined, missing)
-        const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder }))
+        const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder, lean: true }))
         expect(result.violations).toEqual([])
       })
     })

@@ -27,6 +27,8 @@ export interface CampaignOptions {
   engine: string
   /** A new empty folder for this seed; it is kept when the seed found a violation. */
   folder: string
+  /** In `npm test`: where a seed tries many, fewer will do. */
+  lean?: boolean
 }
 
 export interface CampaignResult {

@@ -28,7 +28,7 @@ export const campaign: Campaign = {
   seeds: 12,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed) => runCuts(seed, 10, { pooler: seed % 3 === 0 && whyNoBouncer() === undefined }),
+  run: (seed, { lean }) => runCuts(seed, lean ? 5 : 10, { pooler: seed % 3 === 0 && whyNoBouncer() === undefined }),
 }
 
 export async function runCuts(
@@ -43,11 +43,11 @@ export async function runCuts(
   try {
     await server.query('create database app')
     const url = bouncer ? `${bouncer.url('app')}?pgbouncer=true` : proxy.url('app')
-    fleet = await Fleet.start(Array(nodes).fill(url), testing)
+    fleet = await Fleet.start(Array(nodes).fill(url), testing, bouncer && server.url('app'))
     const result = await runRounds({
       ...{ seed, faults, fleet },
       read: () => readPostgres(server.url('app')),
-      strike: (random) => strike(random, server, proxy),
+      strike: async (random) => ({ name: await strike(random, server, proxy), over: proxy.heard() }),
     })
     return { ...result, pooler }
   } finally {

@@ -19,18 +19,24 @@ export class Fleet {
   readonly violations: string[] = []
   readonly #databases: readonly string[]
   readonly #testing: Testing
+  readonly #direct: string | undefined
   readonly #nodes: (Node | undefined)[]
   #probes = 0
 
-  private constructor(databases: readonly string[], testing: Testing) {
+  private constructor(databases: readonly string[], testing: Testing, direct: string | undefined) {
     this.#databases = databases
     this.#testing = testing
+    this.#direct = direct
     this.#nodes = databases.map(() => undefined)
   }
 
-  /** All at once, each with its own address of the database. */
-  static async start(databases: readonly string[], testing: Testing = {}): Promise<Fleet> {
-    const fleet = new Fleet(databases, testing)
+  /**
+   * All at once, each with its own address of the database.
+   *
+   * @param direct its address without the pooler, where there is one in between
+   */
+  static async start(databases: readonly string[], testing: Testing = {}, direct?: string): Promise<Fleet> {
+    const fleet = new Fleet(databases, testing, direct)
     await Promise.all(databases.map((_, at) => fleet.begin(at)))
     return fleet
   }
@@ -51,7 +57,7 @@ export class Fleet {
   }
 
   async begin(at: number): Promise<void> {
-    const server = Server.spawn({ database: this.#databases[at]!, testing: this.#testing })
+    const server = Server.spawn({ database: this.#databases[at]!, direct: this.#direct, testing: this.#testing })
     const port = await server.listening()
     if (port === null) throw new Error(`a node does not start: ${server.output}`)
     this.#nodes[at] = { server, port }
@@ -67,7 +73,7 @@ export class Fleet {
 
   /** Begins one that does not get far. */
   async killWhileStarting(at: number, milliseconds: number): Promise<void> {
-    const server = Server.spawn({ database: this.#databases[at]!, testing: this.#testing })
+    const server = Server.spawn({ database: this.#databases[at]!, direct: this.#direct, testing: this.#testing })
     await wait(milliseconds)
     server.kill()
     await server.ended

@@ -20,7 +20,7 @@ export const campaign: Campaign = {
   seeds: 10,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed) => runNodeKills(seed, 6),
+  run: (seed, { lean }) => runNodeKills(seed, lean ? 3 : 6),
 }
 
 export async function runNodeKills(seed: number, faults: number, testing: Testing = {}): Promise<RoundsResult> {
@@ -41,7 +41,7 @@ export async function runNodeKills(seed: number, faults: number, testing: Testin
         await Promise.all(victims.map((at) => started.kill(at)))
         if (random.chance(0.2)) await started.killWhileStarting(victims[0]!, random.below(500))
         await Promise.all(victims.map((at) => started.begin(at)))
-        return victims.length > 1 ? 'every node' : 'one node'
+        return { name: victims.length > 1 ? 'every node' : 'one node' }
       },
     })
   } finally {

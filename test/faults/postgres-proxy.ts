@@ -75,6 +75,11 @@ export class PostgresProxy {
     for (const pair of this.#pairs) pair.cut()
   }
 
+  /** Resolves when no connection is silent any more: until then it may hold locks, for which others wait. */
+  async heard(): Promise<void> {
+    while ([...this.#pairs].some((pair) => pair.isSilent)) await wait(20)
+  }
+
   async close(): Promise<void> {
     this.#server.close()
     this.cutAll()
@@ -133,6 +138,10 @@ class Pair {
     this.#server.on('data', (chunk: Buffer) => this.#pass('server', fromServer.read(chunk)))
     client.on('error', () => {}).on('close', () => this.#state !== 'parting' && this.#server.destroy())
     this.#server.on('error', () => {}).on('close', () => this.#state !== 'silent' && client.destroy())
+  }
+
+  get isSilent(): boolean {
+    return this.#state === 'silent'
   }
 
   #pass(side: Side, messages: Message[]): void {

@@ -25,10 +25,16 @@ export interface Rounds {
   seed: number
   faults: number
   fleet: Fleet
-  /** One fault, from its beginning until what it broke has been put right. @returns its name */
-  strike(random: Random, round: Round): Promise<string>
+  /** One fault, from its beginning until what it broke has been put right. */
+  strike(random: Random, round: Round): Promise<Fault>
   /** Reads the database when all is quiet. */
   read(): Promise<Contents>
+}
+
+export interface Fault {
+  name: string
+  /** Resolves when nobody has to suffer from it any more, if that may be after every node has come back. */
+  over?: Promise<void>
 }
 
 export interface Round {
@@ -72,11 +78,15 @@ export async function runRounds({ seed, faults, fleet, strike, read }: Rounds): 
     for (let at = 0; at < faultsPerLook && count < faults && fleet.violations.length === 0; at++) {
       await round.answers(5 + random.below(60))
       const from = performance.now()
-      const name = await strike(random, round)
+      const { name, over } = await strike(random, round)
       const ended = performance.now()
       await fleet.recovered(seed, ledger)
       recovery.push(Math.round(performance.now() - ended))
-      outages.push({ from, to: performance.now() })
+      const outage = { from, to: over ? Number.POSITIVE_INFINITY : performance.now() }
+      outages.push(outage)
+      void over?.then(() => {
+        outage.to = performance.now()
+      })
       struck[name] = (struck[name] ?? 0) + 1
       count++
     }

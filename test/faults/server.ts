@@ -10,6 +10,8 @@ import { longestTrace, traced } from './trace.ts'
 export interface ServerOptions {
   /** A file, or the URL of a PostgreSQL database. */
   database: string
+  /** The same one without the pooler in between. */
+  direct?: string | undefined
   /** Ways to open it that exist for these tests only. */
   testing?: Testing
   /** Where strace writes what the server does, and the calls that it makes fail. */
@@ -50,7 +52,7 @@ export class Server {
   }
 
   /** Begins to start; `listening` says when it has. */
-  static spawn({ database, testing = {}, trace }: ServerOptions): Server {
+  static spawn({ database, direct, testing = {}, trace }: ServerOptions): Server {
     const under = trace ? traced(trace.file, trace.inject) : []
     const main = path.join(import.meta.dirname, 'server-process.ts')
     const command = [...under, process.execPath, '--conditions=source', main, database, JSON.stringify(testing)]
@@ -59,6 +61,7 @@ export class Server {
       MONOBLOC_SECRET: 'not a secret '.repeat(4),
       MONOBLOC_LOG: 'warn',
       HOST: '127.0.0.1',
+      ...(direct !== undefined && { DATABASE_DIRECT_URL: direct }),
     }
     const env = { ...process.env, ...settings }
     const server = new Server(

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { appSource, Child, command, folderWith } from '../../test/api/child-app.ts'
@@ -65,7 +65,9 @@ describe('monobloc migrate', { timeout: 120_000 }, () => {
       '0002-headline lacks the line "-- consent: drop note.old"',
     )
     edit('0002-headline.sql', (text) => text.replace('consent needed:', 'consent:'))
-    await expect(migrate('apply', 'second.ts')).rejects.toThrow('NOT NULL constraint failed: note.rank')
+    await expect(migrate('apply', 'second.ts')).rejects.toThrow(
+      /NOT NULL constraint failed: note\.rank.*write one in place of NULL/,
+    )
     edit('0002-headline.sql', (text) => text.replace(/^ {2}NULL$/m, '  length("headline")'))
 
     const status = await migrate('status', 'second.ts', { json: true })
@@ -89,6 +91,26 @@ describe('monobloc migrate', { timeout: 120_000 }, () => {
       { name: '0001-initial' },
       { name: '0002-headline' },
     ])
+    const backups = path.join(folder, 'data/backups')
+    for (let day = 1; day <= 6; day++)
+      writeFileSync(path.join(backups, `app-before-0001-x-2026-01-0${day}T00-00-00-000Z.db`), '')
+    writeFileSync(path.join(backups, 'mine.db'), '')
+    writeFileSync(path.join(folder, 'migrations/0003-nothing.sql'), '-- data: nothing\nUPDATE note SET rank = rank;\n')
+    await migrate('apply', 'second.ts')
+    expect(readdirSync(backups).sort()).toEqual([
+      'app-before-0001-x-2026-01-04T00-00-00-000Z.db',
+      'app-before-0001-x-2026-01-05T00-00-00-000Z.db',
+      'app-before-0001-x-2026-01-06T00-00-00-000Z.db',
+      expect.stringContaining('app-before-0002-headline-'),
+      expect.stringContaining('app-before-0003-nothing-'),
+      'mine.db',
+    ])
+    edit('0003-nothing.sql', (text) => `${text}-- more\n`)
+    expect((await migrate('plan', 'second.ts')).out).toMatch(
+      /^0003-nothing changed since it was applied: put the file back/,
+    )
+    expect(JSON.parse((await migrate('plan', 'second.ts', { json: true })).out).changed).toEqual(['0003-nothing'])
+    edit('0003-nothing.sql', (text) => text.replace('-- more\n', ''))
     const served = start('second.ts')
     expect(await (await fetch(`${await served.url()}/notes`)).json()).toEqual([{ id: 1, headline: 'one', rank: 3 }])
   })

@@ -24,7 +24,7 @@ is refused until the file says \`-- consent: …\`.
 apply rehearses on a copy, takes a backup, and then does everything in one transaction, with row counts, references
 and integrity checked before it commits. Progress goes to standard error. On PostgreSQL the files stand in
 migrations/postgresql, and those that change large tables run in parts, each of which is done or not done.
-With --json: plan { file, steps, questions, losses }, apply { applied, backup, mended },
+With --json: plan { file, steps, questions, losses, changed }, apply { applied, backup, mended },
 status { files, drift, unplanned }, history [{ number, name, checksum, at, millis }].`,
   options: {
     name: {

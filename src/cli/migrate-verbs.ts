@@ -4,6 +4,7 @@ import type { AppData } from '../runtime/index.ts'
 import { migrationEngine, migrationPlace, painter } from '../runtime/index.ts'
 import {
   consentsOf,
+  fileStates,
   type MigrationPlan,
   type MigrationProgress,
   type MigrationState,
@@ -33,7 +34,11 @@ export const plan: Verb = async ({ migrator, files, schema, config }, { name }, 
     writeFileSync(file, migrationText(next, found.steps, found.losses, migrationEngine(config)), { flag: 'wx' })
   }
   const shown = file && path.relative(from, file)
-  return { text: planText(found, shown, colour), json: { file: shown, ...found }, code: 0 }
+  const changed = fileStates(known, await migrator.history()).flatMap(({ name, state }) =>
+    state === 'changed' ? [name] : [],
+  )
+  const warned = changed.map((name) => `${painter(colour)('red', `${name} ${remedies.changed}`)}\n`).join('')
+  return { text: warned + planText(found, shown, colour), json: { file: shown, ...found, changed }, code: 0 }
 }
 
 function planText(found: MigrationPlan, file: string | null, colour: boolean): string {

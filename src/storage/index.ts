@@ -17,7 +17,7 @@ export {
   nextMigrationName,
   readMigrationFiles,
 } from './migrations/migration-file.ts'
-export { newerFiles, pendingFiles } from './migrations/migration-history.ts'
+export { fileStates, newerFiles, pendingFiles } from './migrations/migration-history.ts'
 export { copyPrefix, isLeftCopy, PostgresCopies } from './postgres/postgres-copies.ts'
 export { createPostgresMigrator } from './postgres/postgres-migrator.ts'
 export type { PostgresOptions } from './postgres/postgres-options.ts'

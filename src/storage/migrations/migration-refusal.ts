@@ -47,7 +47,12 @@ export function failedAt(
   words: string,
   cause: unknown,
 ): MonoblocError {
-  return refused(file, `line ${line} (${kind}: ${title}): ${words} at: ${headOf(sql)}`, cause)
+  return refused(file, `line ${line} (${kind}: ${title}): ${words} at: ${headOf(sql)}${adviceOn(words, cause)}`, cause)
+}
+
+function adviceOn(words: string, cause: unknown): string {
+  if (!/not[ -]null constraint/i.test(`${words} ${(cause as Error | undefined)?.message}`)) return ''
+  return ' Rows that are there have no value for it: write one in place of NULL, below the line "value needed", or a data step before.'
 }
 
 function headOf(sql: string): string {

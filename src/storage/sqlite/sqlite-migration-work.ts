@@ -59,6 +59,9 @@ interface Judged {
   empty: boolean
 }
 
+/** Backups that stay, the newest: who goes back goes back to the last or the one before, and each is as large as all data. */
+const keptBackups = 5
+
 /** What changes a schema, or says what would change it. It is loaded on use: a start needs none of it. */
 export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | 'apply' | 'follow'> {
   readonly #file: string
@@ -123,6 +126,7 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
       const mended = await this.#run(connection, options, judged)
       connection.db.exec('commit')
       moveLog(connection.db)
+      if (backup) removeOlder(backup, judged.pending[0]!.name)
       return { applied: judged.pending.map(({ name }) => name), backup, mended }
     } catch (error) {
       failure = error
@@ -361,5 +365,22 @@ function isRunning(pid: number): boolean {
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Removes all but the newest backups of one database, once it is not what the last of them holds any more. */
+function removeOlder(last: string, migration: string): void {
+  const folder = path.dirname(last)
+  const start = path.basename(last).slice(0, path.basename(last).lastIndexOf(migration))
+  const instant = /-\d{4}-\d\d-\d\dT[\d-]+Z\.db$/
+  const backups = readdirSync(folder).filter((name) => name.startsWith(start) && instant.test(name))
+  const madeAt = (name: string) => instant.exec(name)![0]
+  backups.sort((one, other) => (madeAt(one) < madeAt(other) ? 1 : -1))
+  for (const name of backups.slice(keptBackups)) {
+    try {
+      rmSync(path.join(folder, name))
+    } catch {
+      // The migration is done: a file that stays is no failure of it.
+    }
   }
 }

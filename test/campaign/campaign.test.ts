@@ -76,7 +76,7 @@ test('a campaign that can not run here says why, and fails when it was asked for
   write('disk', 'return { count: 1, violations: [] }', "unavailable: () => 'nothing can be mounted',")
   const all = await run()
   expect(all).toMatchObject({ code: 0, last: '5 faults, 0 violations' })
-  expect(all.stderr).toContain('disk is skipped: nothing can be mounted')
+  expect(all.stderr).toContain('disk on sqlite is skipped: nothing can be mounted')
   expect((await run('disk')).code).toBe(1)
 })
 

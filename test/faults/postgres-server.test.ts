@@ -29,7 +29,7 @@ describe.skipIf(missing)(`a PostgreSQL server of our own${missing ? ` (${missing
     expect(await isMade('kept')).toBe(true)
   })
 
-  test('hands over to its standby, and follows it from then on', async () => {
+  test('hands over to its standby, and follows it from then on', { timeout: 180_000 }, async () => {
     const [first, second] = [await PostgresServer.create(), await PostgresServer.create()]
     try {
       await second.follow(first)

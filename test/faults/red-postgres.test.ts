@@ -7,12 +7,12 @@ import { whyNoPostgres } from './postgres-programs.ts'
 const missing = whyNoPostgres()
 
 describe.skipIf(missing)(`on PostgreSQL${missing ? ` (${missing})` : ''}`, () => {
-  test('an app that answers before COMMIT is found by cutting its connections', async () => {
+  test('an app that answers before COMMIT is found by cutting its connections', { timeout: 180_000 }, async () => {
     const { violations } = await runOutcomes(1, 15, { testing: { acknowledgeEarly: true } })
     expect(violations.join('\n')).toMatch(/was acknowledged, and is there 0 times/)
   })
 
-  test('a standby that is not waited for is found by failing over to it', { timeout: 120_000 }, async () => {
+  test('a standby that is not waited for is found by failing over to it', { timeout: 180_000 }, async () => {
     const { violations } = await runFailovers(1, 1, { synchronous: false })
     // What was lost shows in one form or another: in the rows, in the log, in counters, or to who asks again.
     expect(violations.join('\n')).toMatch(

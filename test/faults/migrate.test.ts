@@ -1,7 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { withFolder } from '../campaign/campaign-files.ts'
+import { missingServer } from '../conformance/postgres-database.ts'
 import { runKills } from './migrate.campaign.ts'
+import { runPostgresKills } from './migrate-postgres.ts'
 
 test.each([
   [
@@ -20,4 +23,22 @@ test.each([
     return { violations: [], shown: (await runKills(1, folder, 1, spoil)).violations }
   })
   expect(shown.join('; ')).toContain(words)
+})
+
+const missing = missingServer()
+
+test('the check of a killed migration sees a row that is gone on PostgreSQL', { timeout: 240_000 }, async ({
+  skip,
+}) => {
+  skip(missing !== undefined, missing)
+  const spoil = async (url: string) => {
+    const client = new pg.Client(url)
+    await client.connect()
+    await client.query('delete from article_tags where article = 1')
+    await client.end()
+  }
+  const { shown } = await withFolder(async (folder) => {
+    return { violations: [], shown: (await runPostgresKills(2, folder, 1, spoil)).violations }
+  })
+  expect(shown.join('; ')).toContain('article_tags has 2399 rows')
 })

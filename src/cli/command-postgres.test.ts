@@ -182,11 +182,13 @@ describe('monobloc doctor', () => {
     expect(code).toBe(0)
   })
   test('warns of commits that do not wait for the disk, what was never checked, and what the models lack', async () => {
-    const { run, url } = await newApp(seeded)
-    const name = new URL(url).pathname.slice(1)
-    await ask(url, `alter database ${name} set synchronous_commit = off`)
+    // Set for the database it would be on all the same: only the address can say it.
+    const { url, folder } = await newApp(seeded)
+    const env = { DATABASE_URL: `${url}?options=-c%20synchronous_commit%3Doff` }
     await ask(url, 'alter table note add constraint odd check (id < 1000) not valid; drop index "note-text-index"')
-    const findings = JSON.parse((await run(['doctor', '--json'])).out) as Finding[]
+    const doctor = new Child([command, 'doctor', '--json'], { folder, env })
+    await doctor.exit
+    const findings = JSON.parse(doctor.out) as Finding[]
     expect(of(findings, 'durability')).toContainEqual(
       expect.objectContaining({ status: 'warn', found: expect.stringContaining('synchronous_commit') }),
     )

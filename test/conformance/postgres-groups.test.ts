@@ -1,5 +1,6 @@
 // What only an engine with many connections has to keep, and what it costs.
 import net from 'node:net'
+import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createPostgresStorage, type PostgresOptions, type Storage } from '../../src/storage/index.ts'
 import { missingServer, newDatabase } from './postgres-database.ts'
@@ -35,6 +36,22 @@ async function openAt(url: string, options: Partial<PostgresOptions> = {}): Prom
 
 const missing = missingServer()
 describe.skipIf(missing)(`writes on several connections${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  // By them a lost COMMIT is looked up: one that was another's would pass for one's own.
+  test('have names that no other storage gives, in this process either', async () => {
+    const url = await newUrl()
+    for (const first of [0, 100]) {
+      const storage = await openAt(url)
+      for (let n = 0; n < 5; n++) await write(storage, (session) => insertPerson(session, first + n))
+      await storage.close()
+    }
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query('select row::json ->> 4 as name from monobloc_log where operation = 5')
+    await client.end()
+    expect(rows).toHaveLength(10)
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(10)
+  })
+
   test('see whatever was acknowledged before they came', async () => {
     const url = await newUrl()
     const storages = [await openAt(url), await openAt(url)]

@@ -43,6 +43,8 @@ export class PostgresWriter {
   readonly #queue: WriteQueue<WriteMember>
   /** Members that wait for another try. */
   readonly #resting = new Set<WriteMember>()
+  /** Of the names of its units of work: 72 random bits. Other writers, of this process too, have others. */
+  readonly #name = `${randomBytes(9).toString('base64url')}-`
   readonly #brief = new BriefWork()
   #isPumping = false
   #lanes = 0
@@ -64,7 +66,7 @@ export class PostgresWriter {
       const member: WriteMember = {
         options,
         work,
-        unit: `${processPart}${this.#ticket.toString(36)}`,
+        unit: `${this.#name}${this.#ticket.toString(36)}`,
         deadlineAt: performance.now() + deadline,
         ticket: ++this.#ticket,
         state: 'waiting',
@@ -301,9 +303,6 @@ export class PostgresWriter {
     return new MonoblocError('database_busy', { detail, cause: obstacle, headers: { 'Retry-After': '1' } })
   }
 }
-
-/** Of the names of this process's units of work: 72 random bits. */
-const processPart = `${randomBytes(9).toString('base64url')}-`
 
 /** Milliseconds of a deadline: every connection ends a statement after so long by itself. */
 const longestBrief = 60_000

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createPostgresStorage, type PostgresOptions, type Storage } from '../../src/storage/index.ts'
 import { missingServer, newDatabase } from './postgres-database.ts'
-import { ample, codeOf, insertPerson, names, schema, speak, sql, write } from './storage-fixture.ts'
+import { ample, codeOf, insertPerson, key, names, schema, speak, sql, write } from './storage-fixture.ts'
 import { postgresWords } from './storage-postgres-words.ts'
 
 speak(postgresWords)
@@ -118,6 +118,22 @@ describe.skipIf(missing)(`writes on several connections${missing ? ` (skipped: $
     expect(await names(storage)).toHaveLength(11)
   })
 
+  test('of one statement each are read together, and one that fails takes nobody along', async () => {
+    const storage = await openAt(await newUrl(), { connections: 2 })
+    for (let n = 1; n <= 4; n++) await write(storage, (session) => insertPerson(session, n))
+    const nameOf = sql('select name from person where id = ?')
+    const read = async (n: number) =>
+      storage.read({ deadline: ample }, (session) => {
+        session.last!()
+        return n === 0 ? session.value(sql('select 1 / ?::int'), [0]) : session.value(nameOf, [key(n)])
+      })
+    const all = [1, 0, 2, 3, 0, 4, 1, 2, 3, 4, 5].map((n) => read(n).catch((error: { code: string }) => error.code))
+    const person = (...of: number[]) => of.map((n) => `person ${n}`)
+    expect(await Promise.all(all)).toEqual([
+      'person 1', 'database_error', ...person(2, 3), 'database_error', ...person(4, 1, 2, 3, 4), undefined,
+    ]) // biome-ignore format: one row
+  })
+
   test('may take longer than the server would give them by itself, and hold a snapshot as long', async () => {
     const storage = await openAt(await newUrl(), { connections: 2 })
     const limits = sql(
@@ -162,6 +178,9 @@ describe.skipIf(missing)('round trips', () => {
       })
     await read()
     expect(await count(read)).toBe(1)
+    // Those of one moment share it, eight at most.
+    expect(await count(() => Promise.all(Array.from({ length: 8 }, read)))).toBe(1)
+    expect(await count(() => Promise.all(Array.from({ length: 9 }, read)))).toBe(2)
     let n = 0
     const insert = () => write(storage, (session) => insertPerson(session, ++n))
     await insert()

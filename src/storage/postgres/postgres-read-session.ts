@@ -1,8 +1,10 @@
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, Session, Statement } from '../storage.ts'
+import type { Operation } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { longestStatement } from './postgres-options.ts'
 import type { PostgresPool } from './postgres-pool.ts'
+import type { PostgresReadRound } from './postgres-read-round.ts'
 import { PostgresSession } from './postgres-session.ts'
 
 const begin: Statement = { sql: 'begin isolation level repeatable read read only', reach: 'bounded' }
@@ -18,13 +20,15 @@ const longestIdle = 10_000
 
 export interface ReadSource {
   pool: PostgresPool
+  round: PostgresReadRound
   /** What each transaction begins with, where the connection itself can't keep it. */
   opening: Statement | undefined
 }
 
 /**
  * One snapshot. It begins with the first statement, so that work which asks nothing holds nothing; and a statement that
- * is the first and the last runs alone, in one round trip.
+ * is the first and the last runs without a transaction, in one round trip; where it touches few rows, with others' of the
+ * same moment.
  */
 export class PostgresReadSession extends PostgresSession implements Session {
   readonly writable = false
@@ -37,8 +41,12 @@ export class PostgresReadSession extends PostgresSession implements Session {
   #isBegun = false
   #last = false
 
-  constructor(source: ReadSource, deadlineAt: number, careful: boolean) {
+  readonly #isFirst: boolean
+
+  /** @param isFirst it is the first try of its work */
+  constructor(source: ReadSource, deadlineAt: number, careful: boolean, isFirst: boolean) {
     super(careful, deadlineAt)
+    this.#isFirst = isFirst
     this.#source = source
     this.#deadlineAt = deadlineAt
   }
@@ -65,6 +73,14 @@ export class PostgresReadSession extends PostgresSession implements Session {
     if (givenUp) connection.interrupt()
     if (this.#isBegun) connection.tell(rollback)
     this.#source.pool.give(connection)
+  }
+
+  protected override together({ reach }: Statement): ((operation: Operation) => void) | undefined {
+    const { round, opening } = this.#source
+    if (!this.#last || this.#asked || !this.#isFirst || opening || reach !== 'bounded') return undefined
+    if (this.#deadlineAt - performance.now() > longestStatement) return undefined
+    this.#asked = true
+    return (operation) => round.ask(operation, this.#deadlineAt)
   }
 
   protected open(): PostgresConnection | Promise<PostgresConnection> {

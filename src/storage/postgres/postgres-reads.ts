@@ -63,7 +63,7 @@ export class PostgresReads {
     let careful = false
     let tries = 0
     for (;;) {
-      const session = new PostgresReadSession(this.#source, deadlineAt, careful)
+      const session = new PostgresReadSession(this.#source, deadlineAt, careful, tries === 0)
       made(session)
       let failed = false
       let outcome: unknown

@@ -1,6 +1,6 @@
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { MaybePromise, SqlRow, SqlValue, Statement } from '../storage.ts'
-import { type Answer, Skipped, TooManyRows } from './postgres-batch.ts'
+import { type Answer, type Operation, Skipped, TooManyRows } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
 import { checkRaw } from './postgres-guard.ts'
@@ -233,7 +233,14 @@ export abstract class PostgresSession {
     return answered
   }
 
+  /** Where a statement goes together with those of others; undefined for one that goes by itself. */
+  protected together(_statement: Statement): ((operation: Operation) => void) | undefined {
+    return undefined
+  }
+
   #send(statement: Statement, values: readonly WireValue[], most: number): Promise<Answer> {
+    const ask = this.together(statement)
+    if (ask) return new Promise((done, failed) => ask({ statement, values, maxRows: most, done, failed }))
     const connection = this.open()
     if (connection instanceof Promise) return connection.then((opened) => send(opened, statement, values, most))
     const sent = send(connection, statement, values, most)

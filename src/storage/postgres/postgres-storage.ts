@@ -30,6 +30,7 @@ import { findOutcome } from './postgres-outcome.ts'
 import { prepareOwnTables } from './postgres-own-tables.ts'
 import { PostgresPool } from './postgres-pool.ts'
 import { pruneLog } from './postgres-prune.ts'
+import { PostgresReadRound } from './postgres-read-round.ts'
 import { mostTries, PostgresReads } from './postgres-reads.ts'
 import { ScanWatch } from './postgres-scan-watch.ts'
 import { applyOn, compareOn, prepareFunctions } from './postgres-schema-work.ts'
@@ -103,7 +104,7 @@ class PostgresStorage implements Storage {
     }
     const opening = openingStatement(address.pooler)
     this.#pool = pool
-    this.#reads = new PostgresReads({ pool, opening })
+    this.#reads = new PostgresReads({ pool, round: new PostgresReadRound(pool), opening })
     this.#writer = new PostgresWriter(pool, {
       ...this.#settings,
       lanes: this.#settings.writers,

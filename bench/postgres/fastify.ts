@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import pg from 'pg'
 import type { Item as Row } from '../item.ts'
+import { itemSchema, keySchema, newItemSchema, pageSchema } from '../servers/item-schemas.ts'
 import { sayReady } from '../servers/listening.ts'
 
 /**
@@ -21,35 +22,11 @@ const add = {
   text: `insert into item (title, body, done, "createdAt") values ($1, $2, false, $3) returning ${columns}`,
 }
 
-const Item = {
-  type: 'object',
-  properties: {
-    id: { type: 'integer' },
-    title: { type: 'string' },
-    body: { type: 'string' },
-    done: { type: 'boolean' },
-    createdAt: { type: 'string', format: 'date-time' },
-  },
-}
-const Key = { type: 'object', properties: { id: { type: 'integer', minimum: 1 } }, required: ['id'] }
-const Page = {
-  type: 'object',
-  properties: {
-    sort: { type: 'string', enum: ['-id'] },
-    limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
-  },
-}
-const NewItem = {
-  type: 'object',
-  properties: { title: { type: 'string', minLength: 1, maxLength: 200 }, body: { type: 'string', maxLength: 10_000 } },
-  required: ['title', 'body'],
-}
-
 const app = fastify({ logger: false })
 
 app.get<{ Params: { id: number } }>(
   '/items/:id',
-  { schema: { params: Key, response: { 200: Item } } },
+  { schema: { params: keySchema, response: { 200: itemSchema } } },
   async (request, reply) => {
     const { rows } = await pool.query<Row>({ ...byId, values: [request.params.id] })
     return rows[0] ?? reply.code(404).send({ error: 'not found' })
@@ -58,13 +35,13 @@ app.get<{ Params: { id: number } }>(
 
 app.get<{ Querystring: { limit: number } }>(
   '/items',
-  { schema: { querystring: Page, response: { 200: { type: 'array', items: Item } } } },
+  { schema: { querystring: pageSchema, response: { 200: { type: 'array', items: itemSchema } } } },
   async (request) => (await pool.query<Row>({ ...newest, values: [request.query.limit] })).rows,
 )
 
 app.post<{ Body: { title: string; body: string } }>(
   '/items',
-  { schema: { body: NewItem, response: { 201: Item } } },
+  { schema: { body: newItemSchema, response: { 201: itemSchema } } },
   async (request, reply) => {
     const { title, body } = request.body
     const { rows } = await pool.query<Row>({ ...add, values: [title, body, new Date()] })

@@ -1,8 +1,6 @@
 // What the shared suite says on PostgreSQL, where engines differ.
+import { brokenAlike, key, values } from './storage-broken.ts'
 import type { EngineWords } from './storage-fixture.ts'
-
-const values = "'01890000-0000-7000-8000-000000000001', 'title'"
-const key = (n: number) => `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`
 
 export const postgresWords: EngineWords = {
   name: 'PostgreSQL',
@@ -107,36 +105,7 @@ export const postgresWords: EngineWords = {
     },
   },
   broken: [
-    [
-      `insert into person (id, name) values ('${key(2)}', 'ann')`,
-      'unique_violation',
-      'person',
-      [{ path: ['name'], code: 'taken' }],
-    ],
-    [
-      `insert into person (id, name) values ('${key(1)}', 'bob')`,
-      'unique_violation',
-      'person',
-      [{ path: ['id'], code: 'taken' }],
-    ],
-    [
-      `insert into person (id) values ('${key(2)}')`,
-      'check_violation',
-      'person',
-      [{ path: ['name'], code: 'required' }],
-    ],
-    [
-      `insert into post (id, title, likes) values (${values}, -1)`,
-      'check_violation',
-      'post',
-      [{ path: ['likes'], code: 'check' }],
-    ],
-    [
-      `insert into post (id, title, likes) values (${values}, 9007199254740992)`,
-      'check_violation',
-      'post',
-      [{ path: ['likes'], code: 'invalid_type' }],
-    ],
+    ...brokenAlike,
     // What is no value of a column's type the server refuses before it looks at the column.
     [`insert into post (id, title, likes) values (${values}, 'many')`, 'check_violation', undefined, []],
     [`insert into post (id, title, price) values (${values}, 100000000000000000)`, 'check_violation', undefined, []],

@@ -1,8 +1,9 @@
 import type { ColumnSpec, Schema, TableSpec } from '../../schema/index.ts'
 import { fieldsOfCheck } from '../migrations/table-shape.ts'
+import type { Check } from '../sql/table-checks.ts'
 import type { SchemaChange } from '../storage.ts'
 import type { ActualTable } from './postgres-catalog.ts'
-import { type Check, checkSql, columnSql, createReferenceSql, quoted, tableChecks } from './postgres-table.ts'
+import { checkSql, columnSql, createReferenceSql, quoted, tableChecks } from './postgres-table.ts'
 
 /**
  * Columns, the key, references and constraints. New columns are made where old rows have a value for them; every other

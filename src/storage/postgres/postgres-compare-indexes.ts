@@ -1,9 +1,10 @@
 import type { IndexSpec, Schema, TableSpec } from '../../schema/index.ts'
 import { indexedFieldSql } from '../sql/filter-sql-inline.ts'
+import { ownFilterSql } from '../sql/table-checks.ts'
 import type { SchemaChange } from '../storage.ts'
 import type { ActualTable, Ask } from './postgres-catalog.ts'
 import { postgresDialect } from './postgres-dialect.ts'
-import { createIndexSql, ownFilterSql, quoted } from './postgres-table.ts'
+import { createIndexSql, quoted } from './postgres-table.ts'
 
 /** Indexes of the models. A unique one is safe where no two rows are equal by it. */
 export async function compareIndexes(
@@ -86,7 +87,7 @@ async function hasDuplicates(
   const conditions = fields.map((field) => `${field} is not null`)
   // A condition on a new column can't be asked yet: it is then left out, which finds no fewer rows.
   const isKnown = !Object.keys(index.where ?? {}).some(isNew)
-  if (index.where && isKnown) conditions.push(`(${ownFilterSql(schema, table, index.where)})`)
+  if (index.where && isKnown) conditions.push(`(${ownFilterSql(postgresDialect, schema, table, index.where)})`)
   const grouped = `group by ${fields.join(', ')} having count(*) > 1 limit 1`
   return (await ask(`select 1 as one ${from} where ${conditions.join(' and ')} ${grouped}`)).length > 0
 }

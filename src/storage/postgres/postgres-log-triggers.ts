@@ -10,6 +10,7 @@ import {
   tableEntryInsert,
   tableShape,
 } from '../sql/log-shape.ts'
+import { quoted } from '../sql/quoted.ts'
 
 /** More arguments than this a function may not take. */
 const mostArguments = 100
@@ -155,10 +156,6 @@ function omittedSql(large: readonly (readonly [ColumnSpec, number])[], sides: Si
   }
   const all = parts.reduce((joined, part) => `left(${joined}, -1) || ',' || substr(${part}, 2)`)
   return `CASE WHEN ${any} THEN ${all} END`
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 /**

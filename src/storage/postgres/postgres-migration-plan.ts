@@ -3,12 +3,12 @@ import type { Difference, MigrationStep } from '../migrations/migration.ts'
 import { needsConsent } from '../migrations/migration-file.ts'
 import { checkChanges, droppedTable, indexChanges, referenceDifferences } from '../migrations/schema-difference.ts'
 import { planRenames, renameQuestions } from '../migrations/schema-rename.ts'
+import type { Check } from '../sql/table-checks.ts'
 import { type ActualTable, type Ask, readTables, type Tables } from './postgres-catalog.ts'
 import { columnSteps, detachSql } from './postgres-migration-columns.ts'
 import { appTables, plainSql, shapesOfModels } from './postgres-shadow.ts'
 import { statementsOf } from './postgres-statements.ts'
 import {
-  type Check,
   checkSql,
   constraint,
   createIndexSql,

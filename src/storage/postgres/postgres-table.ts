@@ -1,26 +1,12 @@
-import {
-  type ColumnSpec,
-  type ColumnType,
-  type Condition,
-  parseFilter,
-  reachOf,
-  type Schema,
-  type TableSpec,
-} from '../../schema/index.ts'
+import type { ColumnSpec, ColumnType, Schema, TableSpec } from '../../schema/index.ts'
 import { checkName, typeConstraint } from '../sql/check-name.ts'
-import { indexedFieldSql, inlineConditionSql } from '../sql/filter-sql-inline.ts'
+import { indexedFieldSql } from '../sql/filter-sql-inline.ts'
 import { quoted } from '../sql/quoted.ts'
+import { type Check, declaredChecks, onDelete, ownFilterSql } from '../sql/table-checks.ts'
 import { postgresDialect, typeNames } from './postgres-dialect.ts'
 import { fitted } from './postgres-names.ts'
 
 export { quoted }
-
-/** A CHECK by its name, which carries the fields it is about. */
-export interface Check {
-  name: string
-  fields: string[]
-  expression: string
-}
 
 /** What the server calls the column's type, with its digits: `numeric(8,2)`. */
 export function declaredType(type: ColumnType): string {
@@ -67,7 +53,10 @@ export function defaultSql({ type, default: given }: ColumnSpec): string | undef
 
 /** What holds every column to its type, and what the models ask of a row. */
 export function tableChecks(schema: Schema, table: TableSpec): Check[] {
-  return [...table.columns.flatMap((column) => typeCheck(table, column) ?? []), ...declaredChecks(schema, table)]
+  return [
+    ...table.columns.flatMap((column) => typeCheck(table, column) ?? []),
+    ...declaredChecks(postgresDialect, schema, table),
+  ]
 }
 
 export function checkSql({ name, expression }: Check): string {
@@ -105,37 +94,6 @@ function typeExpression(name: string, type: ColumnType): string | undefined {
   }
 }
 
-/**
- * The filters that every row must satisfy. A CHECK passes when it is null, a filter does not: hence IS TRUE. A field's
- * own check is about its values, of which null is none.
- */
-export function declaredChecks(schema: Schema, table: TableSpec): Check[] {
-  return table.checks.map(({ name, field, filter }) => {
-    const parsed = ownFilter(schema, table, filter)
-    const fields = [...reachOf(parsed).columns]
-    const condition = `(${inlineConditionSql(postgresDialect, parsed)}) IS TRUE`
-    const nullable = table.columns.some((column) => column.name === field && column.nullable)
-    const expression = nullable ? `${quoted(field!)} IS NULL OR ${condition}` : condition
-    return { name: checkName(table.name, fields, name), fields, expression }
-  })
-}
-
-/** A filter over a table's own columns with its constants in it. */
-export function ownFilterSql(schema: Schema, table: TableSpec, filter: Record<string, unknown>): string {
-  return inlineConditionSql(postgresDialect, ownFilter(schema, table, filter))
-}
-
-function ownFilter(schema: Schema, table: TableSpec, filter: Record<string, unknown>): Condition {
-  if (!table.model) throw new Error(`${table.name} has no model to read a filter by`)
-  return parseFilter(schema, table.model, filter, { secret: true })
-}
-
-/**
- * `restrict` is NO ACTION, which looks at the end of the statement: one statement may delete a row together with those
- * that refer to it. It means the same on other engines.
- */
-export const onDelete = { restrict: 'NO ACTION', cascade: 'CASCADE', 'set null': 'SET NULL' } as const
-
 type Reference = TableSpec['references'][number]
 
 /** The name of a reference's constraint. */
@@ -165,7 +123,7 @@ export function createIndexSql(
 ): string {
   const key = index.unique ? [] : table.key.filter((name) => !index.fields.includes(name))
   const fields = [...index.fields, ...key].map((field) => indexedFieldSql(postgresDialect, field)).join(', ')
-  const where = index.where ? ` WHERE ${ownFilterSql(schema, table, index.where)}` : ''
+  const where = index.where ? ` WHERE ${ownFilterSql(postgresDialect, schema, table, index.where)}` : ''
   const kind = `${index.unique ? 'UNIQUE ' : ''}INDEX${concurrently ? ' CONCURRENTLY' : ''}`
   return `CREATE ${kind} ${quoted(index.name)} ON ${quoted(table.name)} (${fields})${where}`
 }

@@ -1,19 +1,10 @@
 import type { ColumnSpec, Schema, TableSpec } from '../../schema/index.ts'
 import { fieldsOfCheck } from '../migrations/table-shape.ts'
+import { type Check, declaredChecks, onDelete } from '../sql/table-checks.ts'
 import type { SchemaChange } from '../storage.ts'
 import { type ActualTable, normalised } from './sqlite-catalog.ts'
-import {
-  type Check,
-  columnSql,
-  declaredChecks,
-  defaultSql,
-  isCounted,
-  isWithoutRowid,
-  onDelete,
-  quoted,
-  storageClass,
-  typeCheck,
-} from './sqlite-table.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { columnSql, defaultSql, isCounted, isWithoutRowid, quoted, storageClass, typeCheck } from './sqlite-table.ts'
 
 /** What CREATE TABLE says: all but new columns needs the table to be built anew, which is a migration's work. */
 export function compareColumns(schema: Schema, table: TableSpec, actual: ActualTable): SchemaChange[] {
@@ -28,7 +19,7 @@ export function compareColumns(schema: Schema, table: TableSpec, actual: ActualT
   )
   const isFree = (name: string) =>
     further.some((column) => column.name === name && (column.nullable || column.default !== undefined))
-  const checks = declaredChecks(schema, table)
+  const checks = declaredChecks(sqliteDialect, schema, table)
   const isNew = (check: Check) => check.fields.every((field) => missing.some((column) => column.name === field))
   const declared = checks.filter((check) => !isNew(check))
   differences.push(...checkDifferences(table, present, declared, actual))

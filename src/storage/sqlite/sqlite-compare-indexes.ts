@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { IndexSpec, Schema, TableSpec } from '../../schema/index.ts'
+import { ownFilterSql } from '../sql/table-checks.ts'
 import type { SchemaChange } from '../storage.ts'
 import { type ActualTable, normalised } from './sqlite-catalog.ts'
-import { createIndexSql, indexedExpression, ownFilterSql, quoted } from './sqlite-table.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { createIndexSql, indexedExpression, quoted } from './sqlite-table.ts'
 
 /** Indexes of the models. A unique one is safe where no two rows are equal by it. */
 export function compareIndexes(
@@ -76,7 +78,7 @@ function hasDuplicates(
   // A condition on a new column can't be asked yet: it is then left out, which finds no fewer rows.
   const isNew = (name: string) => !actual.columns.has(name) && table.columns.some((column) => column.name === name)
   const isKnown = !Object.keys(index.where ?? {}).some(isNew)
-  if (index.where && isKnown) conditions.push(`(${ownFilterSql(schema, table, index.where)})`)
+  if (index.where && isKnown) conditions.push(`(${ownFilterSql(sqliteDialect, schema, table, index.where)})`)
   const sql = `select 1 from ${quoted(table.name)} where ${conditions.join(' and ')} group by ${fields.join(', ')} having count(*) > 1 limit 1`
   return db.prepare(sql).get() !== undefined
 }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { ColumnType, Schema, TableSpec } from '../../schema/index.ts'
 import { isSameType } from '../migrations/table-shape.ts'
 import { logShape, recordShapeSql } from '../sql/log-shape.ts'
+import { onDelete } from '../sql/table-checks.ts'
 import type { ActualTable } from './sqlite-catalog.ts'
 import { actualType } from './sqlite-column-type.ts'
 import { compareDerived } from './sqlite-compare.ts'
@@ -10,7 +11,7 @@ import { ownPrefix } from './sqlite-guard.ts'
 import { logTriggers } from './sqlite-log-triggers.ts'
 import { searchTable } from './sqlite-search.ts'
 import { appTables, readTables } from './sqlite-shadow.ts'
-import { onDelete, quoted } from './sqlite-table.ts'
+import { quoted } from './sqlite-table.ts'
 
 /** Tables whose changes are logged: those of the models, and those that were logged before. */
 export function loggedTables(db: DatabaseSync, schema: Schema): Set<string> {

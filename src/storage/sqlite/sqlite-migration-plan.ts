@@ -5,13 +5,15 @@ import { needsConsent } from '../migrations/migration-file.ts'
 import { droppedTable } from '../migrations/schema-difference.ts'
 import { planRenames, renameQuestions } from '../migrations/schema-rename.ts'
 import { isSameType } from '../migrations/table-shape.ts'
+import { declaredChecks } from '../sql/table-checks.ts'
 import { type ActualTable, readTable } from './sqlite-catalog.ts'
 import { actualType } from './sqlite-column-type.ts'
 import { addColumn } from './sqlite-compare-columns.ts'
 import { conversionSql } from './sqlite-conversion.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
 import { indexChanges, shapesOf, type Tables, tableDifferences } from './sqlite-difference.ts'
 import { appTables, newPrefix, readTables, shadowOfModels } from './sqlite-shadow.ts'
-import { createIndexSql, createTableSql, declaredChecks, isCounted, quoted } from './sqlite-table.ts'
+import { createIndexSql, createTableSql, isCounted, quoted } from './sqlite-table.ts'
 
 export interface PlannedSteps {
   steps: MigrationStep[]
@@ -90,7 +92,7 @@ class Planner {
 
   /** New columns that ALTER TABLE can add. */
   #additions(spec: TableSpec, there: ActualTable): MigrationStep[] {
-    const checks = declaredChecks(this.#schema, spec)
+    const checks = declaredChecks(sqliteDialect, this.#schema, spec)
     const added = spec.columns.filter(({ name }) => !there.columns.has(name))
     const isNew = (field: string) => added.some(({ name }) => name === field)
     return added.flatMap((column) => {

@@ -1,16 +1,9 @@
 import { MonoblocError } from '../../errors.ts'
-import {
-  type ColumnSpec,
-  type ColumnType,
-  type Condition,
-  parseFilter,
-  reachOf,
-  type Schema,
-  type TableSpec,
-} from '../../schema/index.ts'
+import type { ColumnSpec, ColumnType, Schema, TableSpec } from '../../schema/index.ts'
 import { checkName, typeConstraint } from '../sql/check-name.ts'
-import { indexedFieldSql, inlineConditionSql } from '../sql/filter-sql-inline.ts'
+import { indexedFieldSql } from '../sql/filter-sql-inline.ts'
 import { quoted } from '../sql/quoted.ts'
+import { type Check, declaredChecks, onDelete, ownFilterSql } from '../sql/table-checks.ts'
 import type { SqlValue } from '../storage.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 
@@ -39,13 +32,6 @@ export function literal(value: SqlValue): string {
   return typeof value === 'object' ? `X'${Buffer.from(value).toString('hex')}'` : String(value)
 }
 
-/** A CHECK by its name, which carries the fields it is about. */
-export interface Check {
-  name: string
-  fields: string[]
-  expression: string
-}
-
 /** The one column that SQLite counts by itself. */
 export function isCounted(table: TableSpec, column: ColumnSpec): boolean {
   if (column.type.type !== 'serial') return false
@@ -65,7 +51,7 @@ export function createTableSql(schema: Schema, table: TableSpec): string {
   const parts = table.columns.map((column) => columnSql(table, column))
   if (!table.columns.some((column) => isCounted(table, column)))
     parts.push(`PRIMARY KEY (${table.key.map(quoted).join(', ')})`)
-  parts.push(...declaredChecks(schema, table).map(checkSql))
+  parts.push(...declaredChecks(sqliteDialect, schema, table).map(checkSql))
   return `CREATE TABLE ${quoted(table.name)} (\n  ${parts.join(',\n  ')}\n) STRICT${isWithoutRowid(table) ? ', WITHOUT ROWID' : ''}`
 }
 
@@ -89,12 +75,6 @@ export function columnSql(table: TableSpec, column: ColumnSpec): string {
 export function defaultSql(column: ColumnSpec): string | undefined {
   return column.default && literal(sqliteDialect.encode(column.type, column.default.value))
 }
-
-/**
- * `restrict` is NO ACTION, which looks at the end of the statement: one statement may delete a row together with those
- * that refer to it. It means the same on other engines.
- */
-export const onDelete = { restrict: 'NO ACTION', cascade: 'CASCADE', 'set null': 'SET NULL' } as const
 
 function checkSql({ name, expression }: Check): string {
   return `CONSTRAINT ${quoted(name)} CHECK (${expression})`
@@ -136,31 +116,6 @@ function typeExpression(name: string, type: ColumnType): string | undefined {
 }
 
 /**
- * The filters that every row must satisfy. A CHECK passes when it is null, a filter does not: hence IS TRUE. A field's
- * own check is about its values, of which null is none.
- */
-export function declaredChecks(schema: Schema, table: TableSpec): Check[] {
-  return table.checks.map(({ name, field, filter }) => {
-    const parsed = ownFilter(schema, table, filter)
-    const fields = [...reachOf(parsed).columns]
-    const condition = `(${inlineConditionSql(sqliteDialect, parsed)}) IS TRUE`
-    const nullable = table.columns.some((column) => column.name === field && column.nullable)
-    const expression = nullable ? `${quoted(field!)} IS NULL OR ${condition}` : condition
-    return { name: checkName(table.name, fields, name), fields, expression }
-  })
-}
-
-/** A filter over a table's own columns with its constants in it. */
-export function ownFilterSql(schema: Schema, table: TableSpec, filter: Record<string, unknown>): string {
-  return inlineConditionSql(sqliteDialect, ownFilter(schema, table, filter))
-}
-
-function ownFilter(schema: Schema, table: TableSpec, filter: Record<string, unknown>): Condition {
-  if (!table.model) throw new Error(`${table.name} has no model to read a filter by`)
-  return parseFilter(schema, table.model, filter, { secret: true })
-}
-
-/**
  * An index that is not unique ends with the key, as every order of rows does: a sorted page is then read off the index,
  * and the next one begins by a search in it. (A counted key is the rowid, which SQLite puts at the end by itself.)
  */
@@ -168,7 +123,7 @@ export function createIndexSql(schema: Schema, table: TableSpec, index: TableSpe
   const counted = table.columns.some((column) => isCounted(table, column))
   const key = index.unique || counted ? [] : table.key.filter((name) => !index.fields.includes(name))
   const fields = [...index.fields, ...key].map(indexedExpression).join(', ')
-  const where = index.where ? ` WHERE ${ownFilterSql(schema, table, index.where)}` : ''
+  const where = index.where ? ` WHERE ${ownFilterSql(sqliteDialect, schema, table, index.where)}` : ''
   return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoted(index.name)} ON ${quoted(table.name)} (${fields})${where}`
 }
 

@@ -185,6 +185,11 @@ describe.skipIf(missing)('round trips', () => {
     const insert = () => write(storage, (session) => insertPerson(session, ++n))
     await insert()
     expect(await count(insert)).toBe(2)
+    // So are those of one moment, of a kind that has asked one statement often enough.
+    const brief = () =>
+      storage.write({ deadline: ample, label: 'POST /people' }, (session) => insertPerson(session, ++n))
+    for (let times = 0; times < 10; times++) await brief()
+    expect(await count(() => Promise.all(Array.from({ length: 8 }, brief)))).toBe(2)
     // One more statement is one more.
     const two = () =>
       write(storage, async (session) => [await insertPerson(session, ++n), await insertPerson(session, ++n)])

@@ -54,6 +54,22 @@ export const errorTable = {
     message: 'This is no version of the API.',
     remedy: 'Ask for one of the versions that the violations list, in one place.',
   },
+  webhook_unsigned: {
+    status: 400,
+    message: 'The message has no signature that can be read.',
+    remedy: 'Send the header fields of the signature, each once, with the body exactly as it was signed.',
+  },
+  webhook_signature_wrong: {
+    status: 401,
+    message: 'The signature is not that of the message.',
+    remedy:
+      'Sign the bytes that are sent, with the secret that was agreed on. A body that was read and written anew is another one.',
+  },
+  webhook_expired: {
+    status: 401,
+    message: 'The message was signed too long ago, or in the future.',
+    remedy: 'Set the clocks, and sign each attempt anew with the time of that attempt.',
+  },
   unauthenticated: {
     status: 401,
     message: 'This needs an identity.',
@@ -169,6 +185,17 @@ export const errorTable = {
     message: 'A value breaks a constraint of the model.',
     remedy: 'Correct the values that the violations list.',
   },
+  address_refused: {
+    status: 422,
+    message: 'This address is not called.',
+    remedy:
+      'Give an https address of a host on the public internet; networks that may be called besides are in `allow`.',
+  },
+  webhook_endpoints_full: {
+    status: 422,
+    message: 'There are as many endpoints of webhooks as there may be.',
+    remedy: 'Remove endpoints that nobody uses: an app has 10,000 at most.',
+  },
   idempotency_mismatch: {
     status: 422,
     message: 'This Idempotency-Key was used with another request.',
@@ -178,6 +205,11 @@ export const errorTable = {
     status: 400,
     message: 'The Idempotency-Key is not valid.',
     remedy: 'Send 1 to 255 visible ASCII characters, such as a UUID.',
+  },
+  job_too_large: {
+    status: 422,
+    message: 'The job carries too much.',
+    remedy: 'Give a job the keys of what it needs, and let it return no more than facts: 256 KiB are the most.',
   },
   precondition_required: {
     status: 428,
@@ -193,6 +225,21 @@ export const errorTable = {
     status: 431,
     message: 'The header fields are too large.',
     remedy: 'Send fewer or smaller header fields.',
+  },
+  egress_failed: {
+    status: 502,
+    message: 'Another server could not be reached.',
+    remedy: 'See whether the other server runs and answers over HTTP; the cause is in the log.',
+  },
+  egress_too_large: {
+    status: 502,
+    message: 'Another server answered with too much.',
+    remedy: 'Raise `maxResponse` where that much is meant.',
+  },
+  egress_timeout: {
+    status: 504,
+    message: 'Another server did not answer in time.',
+    remedy: 'Raise `timeout` where an answer may take that long, or ask the other server to answer sooner.',
   },
   internal: {
     status: 500,
@@ -230,6 +277,47 @@ export const errorTable = {
     status: 500,
     message: 'Something went wrong on our side.',
     remedy: 'A nested transaction is open: use the handle that it was given until it ends.',
+  },
+  job_failed: {
+    status: 500,
+    message: 'The job can not succeed.',
+    remedy: 'A handler said so, and it is not tried again: look at the job, and retry it once the cause is mended.',
+  },
+  job_cancelled: {
+    status: 500,
+    message: 'The job was cancelled.',
+    remedy: 'Enqueue it again if it was meant to run.',
+  },
+  job_ended: {
+    status: 409,
+    message: 'The job has ended.',
+    remedy: 'It can not be cancelled any more. Look at its state and result.',
+  },
+  job_open: {
+    status: 409,
+    message: 'The job has not ended.',
+    remedy: 'Only a job that has failed or was cancelled begins again. Wait for its end, or cancel it first.',
+  },
+  job_child_failed: {
+    status: 500,
+    message: 'A job that this one waited for has not succeeded.',
+    remedy: 'Look at its children: retrying the one that failed lets this one wait for it again.',
+  },
+  job_predecessor_failed: {
+    status: 500,
+    message: 'A job before this one has not succeeded.',
+    remedy:
+      'Retry the one before it, and this one waits for it again; or say afterFailure: "run" where it need not succeed.',
+  },
+  job_timeout: {
+    status: 500,
+    message: 'The job took longer than it may.',
+    remedy: 'Let it do less at once, end at its signal, or raise its timeout.',
+  },
+  worker_lost: {
+    status: 500,
+    message: 'The process that ran the job has ended or hung.',
+    remedy: 'Look in the log of that process for why. A job whose attempts all end so may be what ends it.',
   },
   hook_loop: {
     status: 500,
@@ -277,6 +365,29 @@ export const errorTable = {
     status: 500,
     message: 'Something went wrong on our side.',
     remedy: 'Call it between start() or listen() and stop(), on a backend with models.',
+  },
+  lease_lost: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'Another process has taken over what this one was doing: nothing of it was kept here, and nothing need be done.',
+  },
+  event_invalid: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'An event was emitted with data that its schema refuses or JSON cannot say: correct the app where it emits it.',
+  },
+  event_too_large: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy: 'An event holds at most 64 KiB of JSON. Keep large things in a row or a file, and emit its key.',
+  },
+  event_version_unknown: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    remedy:
+      'The log holds an event of a version that this app cannot read. Start the app that knows it, or say in `upcast` how to read the older one.',
   },
   configuration_invalid: {
     status: 500,

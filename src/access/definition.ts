@@ -12,10 +12,13 @@ export class Definition {
   readonly user: AnyModel | undefined
   readonly policies: Policies
   readonly hooks = new Hooks()
+  /** What Monobloc keeps for itself beside the app's models. */
+  readonly records: ReadonlySet<AnyModel>
 
   /** @throws MonoblocError `definition_invalid` */
-  constructor(models: Models, user: AnyModel | undefined) {
-    this.schema = new Schema(Object.values(models), [IdempotencyRecord])
+  constructor(models: Models, user: AnyModel | undefined, records: readonly AnyModel[] = []) {
+    this.records = new Set([IdempotencyRecord, ...records])
+    this.schema = new Schema(Object.values(models), this.records)
     checkSchema(this.schema)
     this.user = user
     this.policies = new Policies(user !== undefined)

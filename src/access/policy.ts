@@ -105,6 +105,10 @@ export class Policies {
     const known: { [action in Action]?: Map<AnyModel, Condition> } = {}
     return {
       anonymous: user === null && this.#hasUsers,
+      isOpen: (model) => {
+        const rules = this.#rules.get(model)
+        return this.#fixed(schema, model, 'anyone read', rules?.anyone?.read) === everything
+      },
       rule: (model, action) => {
         const conditions = (known[action] ??= new Map())
         let found = conditions.get(model)

@@ -1,20 +1,41 @@
 import type { Kysely } from 'kysely'
 import { MonoblocError } from '../errors.ts'
 import type { AnyModel } from '../schema/index.ts'
-import type { AnyRow, MaybePromise, Page, SearchHit } from '../storage/index.ts'
+import type { AnyRow, MaybePromise, Page, SearchHit, WriteOptions } from '../storage/index.ts'
 import { Calls, type CallsLeft, missingAwait } from './calls.ts'
+import type { Guard } from './guard.ts'
 import { asOwnFault } from './own-fault.ts'
+import type { Keeper, ReadRecorder } from './reads.ts'
 import type { Change, Deletion, RowWriter } from './row-writer.ts'
 import type { RowReader } from './rows.ts'
+
+/** What a result that is to be kept has to know of where it was made. */
+export interface Standing {
+  /** Undefined inside a transaction that writes, and where nothing is kept. */
+  keeper: Keeper | undefined
+  /** Who acts: the system when undefined. */
+  guard: Guard | undefined
+  /** Of what this is a part of. */
+  recorder: ReadRecorder | undefined
+  /** The keeper's mark when the unit of work began; undefined where each call is one. */
+  mark: number | undefined
+}
 
 /** Where the calls of a `db` run: in one unit of work, or each in its own. */
 export interface DbScope {
   read<T>(work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T>
   write<T>(work: (rows: RowWriter) => MaybePromise<T>): MaybePromise<T>
+  /** What goes along with the unit of work and nobody need wait for: events, jobs. `noted` is what the log is told of it. */
+  effect<T>(work: (rows: RowWriter, noted: WriteOptions) => MaybePromise<T>): MaybePromise<T>
+  /** The end of such effects that are under way, once; undefined when there are none. Rejects with the first that failed. */
+  settled(): Promise<unknown> | undefined
   nested<T>(work: (scope: DbScope) => Promise<T>): Promise<T>
   /** The same place for the system (undefined) or for a user. */
   as(user: object | undefined): DbScope
   sql(): Kysely<any>
+  readonly standing: Standing
+  /** The same place, whose reads are recorded. */
+  recorded(recorder: ReadRecorder): DbScope
   /** The end of the writes of this unit of work that are under way. */
   readonly writing?: Promise<unknown> | undefined
 }
@@ -146,28 +167,56 @@ export class ScopedDb {
     return (db as ScopedDb).#scope.read(work)
   }
 
+  static standing(db: unknown): Standing {
+    return (db as ScopedDb).#scope.standing
+  }
+
+  /** A db of the same place, whose reads are recorded. */
+  static recorded<D>(db: D, recorder: ReadRecorder): D {
+    return new ScopedDb((db as ScopedDb).#scope.recorded(recorder)) as D
+  }
+
   /** A new row, which `documentOf` has as a document where that costs nothing more. */
   static insert(db: unknown, model: AnyModel, input: unknown): MaybePromise<AnyRow> {
     return (db as ScopedDb).#scope.write((rows) => rows.insert(model, input, true))
   }
 
   /**
+   * Does what goes along with the unit of work of a db: it commits with it, or is undone with it. Outside a transaction it
+   * is one of its own. Nobody need wait for the promise, nor look at how it ends: the unit of work does.
+   *
+   * @throws MonoblocError `transaction_read_only`, `transaction_ended`, `transaction_busy`
+   */
+  static effect<T>(db: unknown, work: (rows: RowWriter, noted: WriteOptions) => MaybePromise<T>): Promise<T> {
+    const result = (db as ScopedDb).#scope.effect(work)
+    if (!(result instanceof Promise)) return Promise.resolve(result)
+    result.catch(() => {})
+    return result
+  }
+
+  /**
    * Sees that all calls of a db, and of those made of it, have been waited for.
    *
+   * @returns the end of its effects, where it has some under way
    * @throws MonoblocError `missing_await`
    */
-  static finish(db: unknown): void {
+  static finish(db: unknown): Promise<unknown> | undefined {
     const left = ScopedDb.#left(db)
     if (left) throw left.error
+    if (typeof db !== 'object' || db === null || !(#scope in db)) return undefined
+    return db.#scope.settled()
   }
 
   /** All of some work with a db, its calls included. @throws MonoblocError `missing_await`, once they have ended */
   static async whole<D, T>(db: D, work: (db: D) => T): Promise<Awaited<T>> {
     const result = await work(db)
     const left = ScopedDb.#left(db)
-    if (!left) return result
-    await left.ended
-    throw left.error
+    if (left) {
+      await left.ended
+      throw left.error
+    }
+    if (typeof db === 'object' && db !== null && #scope in db) await db.#scope.settled()
+    return result
   }
 
   static #left(db: unknown): CallsLeft | undefined {

@@ -8,6 +8,8 @@ export type Action = 'read' | 'create' | 'update' | 'delete'
 export interface Guard {
   /** Which rows of a model the action is granted for: everything, nothing, or those that match. */
   rule(model: AnyModel, action: Action): Condition
+  /** Whether everybody may read all rows of a model, whoever they are. */
+  isOpen?(model: AnyModel): boolean
   /** Nobody has been identified: what is not granted could be granted to somebody. */
   readonly anonymous: boolean
 }

@@ -44,6 +44,11 @@ export class RowWriter extends RowReader {
     this.#db = db
   }
 
+  /** A db of the system for what belongs to a write that is under way: it does not wait for that write's end. */
+  inside(): ScopedDb {
+    return (this.#db() as ScopedDb).asSystem()
+  }
+
   /** @param document the row is to come as a document, too, where no hook may change it afterwards */
   async insert(model: AnyModel, input: unknown, document = false): Promise<AnyRow> {
     const rule = this.may(model, 'create')

@@ -19,6 +19,7 @@ import {
   type JsonPage,
   type MaybePromise,
   type Page,
+  type PageBounds,
   type Queries,
   type Restrict,
   type SearchHit,
@@ -27,6 +28,7 @@ import {
 } from '../storage/index.ts'
 import type { Action, Guard } from './guard.ts'
 import { asOwnFault } from './own-fault.ts'
+import type { NotedRead, ReadRecorder } from './reads.ts'
 import { checkAsked, checkNames } from './rows-asked.ts'
 import { WireFilter } from './wire-filter.ts'
 
@@ -43,53 +45,82 @@ export class RowReader {
   readonly schema: Schema
   readonly guard: Guard | undefined
   readonly #restrict: Restrict | undefined
+  readonly #recorder: ReadRecorder | undefined
 
-  /** @param guard who acts; the system when undefined */
-  constructor(session: Session, queries: Queries, schema: Schema, guard: Guard | undefined) {
+  /**
+   * @param guard who acts; the system when undefined
+   * @param recorder hears of each read, where its answer is to be kept
+   */
+  constructor(
+    session: Session,
+    queries: Queries,
+    schema: Schema,
+    guard: Guard | undefined,
+    recorder?: ReadRecorder | undefined,
+  ) {
     this.session = session
     this.queries = queries
     this.schema = schema
     this.guard = guard
-    this.#restrict = guard && ((model) => guard.rule(model, 'read'))
+    this.#recorder = recorder
+    this.#restrict = guard && (recorder ? recordedRule(guard, recorder) : (model) => guard.rule(model, 'read'))
   }
 
   /** @param key the key, or a filter whose first row is meant */
   get(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<AnyRow> {
-    const found = isFilter(model, key)
-      ? this.queries.first(this.session, model, this.#asked(model, { ...options, where: key }))
-      : this.queries.get(this.session, model, givenKey(model, key), this.#asked(model, options))
-    return chain(found, (row) => row ?? missing(model))
+    if (isFilter(model, key))
+      return chain(this.#first(model, { ...options, where: key }), (row) => row ?? missing(model))
+    const query = this.#asked<GetQuery>(model, options)
+    const found = this.queries.get(this.session, model, givenKey(model, key), query)
+    return chain(
+      this.#noted(found, (shown) => ({ kind: 'row', model, key, query, shown })),
+      (row) => row ?? missing(model),
+    )
   }
 
   /** The row as one JSON document. */
   getJson(model: AnyModel, key: unknown, options: Asked<GetQuery> = {}): MaybePromise<string> {
+    const query = this.#asked<GetQuery>(model, options)
+    const found = this.queries.getJson(this.session, model, givenKey(model, key), query)
     return chain(
-      this.queries.getJson(this.session, model, givenKey(model, key), this.#asked(model, options)),
+      this.#noted(found, (shown) => ({ kind: 'row', model, key, query, shown })),
       (json) => json ?? missing(model),
     )
   }
 
   find(model: AnyModel, options: Asked<FindQuery> = {}): MaybePromise<Page> {
-    return this.queries.find(this.session, model, this.#asked(model, options))
+    const { query, bounds } = this.#bounded(model, options)
+    const found = this.queries.find(this.session, model, query)
+    return this.#noted(found, ({ rows }) => ({ kind: 'page', model, query, bounds, shown: rows }))
   }
 
   findJson(model: AnyModel, options: Asked<FindQuery> = {}): MaybePromise<JsonPage> {
-    return this.queries.findJson(this.session, model, this.#asked(model, options))
+    const { query, bounds } = this.#bounded(model, options)
+    const found = this.queries.findJson(this.session, model, query)
+    return this.#noted(found, ({ json }) => ({ kind: 'page', model, query, bounds, shown: json }))
   }
 
   first(model: AnyModel, options: Asked<FindQuery> = {}): MaybePromise<AnyRow | null> {
-    return chain(this.queries.first(this.session, model, this.#asked(model, options)), (row) => row ?? null)
+    return chain(this.#first(model, options), (row) => row ?? null)
+  }
+
+  #first(model: AnyModel, options: Asked<FindQuery>): MaybePromise<AnyRow | undefined> {
+    const { query, bounds } = this.#bounded(model, options)
+    const found = this.queries.first(this.session, model, query)
+    return this.#noted(found, (row) => ({ kind: 'page', model, query, bounds, shown: row ? [row] : [] }))
   }
 
   count(model: AnyModel, options: Asked<CountQuery> = {}): MaybePromise<number> {
-    return this.queries.count(this.session, model, this.#asked(model, options))
+    const query = this.#asked<CountQuery>(model, options)
+    return this.#noted(this.queries.count(this.session, model, query), () => ({ kind: 'count', model, query }))
   }
 
   aggregate(model: AnyModel, options: Asked<AggregateQuery>): MaybePromise<AnyRow[]> {
     for (const option of ['by', 'sum', 'avg', 'min', 'max'] as const) {
       checkNames(model, option, options[option] ?? [], this.guard !== undefined)
     }
-    return this.queries.aggregate(this.session, model, this.#asked(model, options))
+    const query = this.#asked<AggregateQuery>(model, options)
+    return this.#noted(this.queries.aggregate(this.session, model, query), () => ({ kind: 'aggregate', model, query }))
   }
 
   search(
@@ -98,7 +129,12 @@ export class RowReader {
     options: Asked<SearchQuery> = {},
   ): MaybePromise<{ hits: SearchHit[]; next: string | null }> {
     const asked = this.#asked<SearchQuery>(model, options)
-    const found = this.queries.search(this.session, model, text, asked)
+    const found = this.#noted(this.queries.search(this.session, model, text, asked), ({ hits }) => ({
+      kind: 'search',
+      model,
+      query: asked,
+      shown: hits.map(({ row }) => row),
+    }))
     return asked.where && this.guard ? chain(found, rankedByPlace) : found
   }
 
@@ -123,6 +159,7 @@ export class RowReader {
    */
   may(model: AnyModel, action: Action): Condition | undefined {
     const rule = this.guard?.rule(model, action)
+    if (rule && this.#recorder) this.#recorder.rule(model, rule)
     if (rule?.kind !== 'constant') return rule
     if (rule.value) return undefined
     throw this.denied(model, `The policy of ${model.name} grants nobody here to ${action}.`)
@@ -143,12 +180,41 @@ export class RowReader {
     }
   }
 
+  /** With where its page lies, where somebody wants to know. */
+  #bounded(model: AnyModel, options: Asked<FindQuery>): { query: FindQuery; bounds: PageBounds } {
+    const query = this.#asked<FindQuery>(model, options)
+    if (!this.#recorder) return { query, bounds: unbounded }
+    const bounds: PageBounds = {}
+    return { query: { ...query, bounds }, bounds }
+  }
+
+  #noted<T>(found: MaybePromise<T>, read: (result: T) => NotedRead): MaybePromise<T> {
+    const recorder = this.#recorder
+    if (!recorder) return found
+    return chain(found, (result) => {
+      recorder.note(read(result))
+      return result
+    })
+  }
+
   #asked<Q extends GetQuery>(model: AnyModel, options: Asked<Q>): Q {
+    if (this.#recorder) this.#recorder.pending++
     const rule = this.may(model, 'read')
     checkAsked(this.schema, model, options, this.guard !== undefined)
     if (!rule && !this.#restrict && options.where === undefined) return options as unknown as Q
     const where = options.where === undefined ? rule : both(rule, this.condition(model, options.where))
     return { ...options, where, restrict: this.#restrict } as unknown as Q
+  }
+}
+
+/** Of reads that nobody keeps. */
+const unbounded: PageBounds = Object.freeze({})
+
+function recordedRule(guard: Guard, recorder: ReadRecorder): Restrict {
+  return (model) => {
+    const rule = guard.rule(model, 'read')
+    recorder.rule(model, rule)
+    return rule
   }
 }
 

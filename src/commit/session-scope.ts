@@ -2,9 +2,10 @@ import type { Kysely } from 'kysely'
 import { MonoblocError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import type { MaybePromise, Queries, Session, WriteOptions } from '../storage/index.ts'
-import { type DbScope, ScopedDb } from './db.ts'
+import { type DbScope, ScopedDb, type Standing } from './db.ts'
 import type { Guard } from './guard.ts'
 import type { Hooks } from './hooks.ts'
+import type { Keeper, ReadRecorder } from './reads.ts'
 import { RowWriter } from './row-writer.ts'
 import { RowReader } from './rows.ts'
 import { Turns } from './turns.ts'
@@ -15,6 +16,8 @@ export interface ScopeOptions {
   hooks: Hooks
   /** What a user (null: nobody) may do. */
   guardFor: (user: object | null) => Guard
+  /** Absent where nothing is kept. */
+  keeper?: Keeper | undefined
 }
 
 /**
@@ -36,6 +39,10 @@ interface Place {
   turns: Turns
   /** How many hooks this place is inside of. */
   depth: number
+  /** Hears of each read, where what comes of them is to be kept. */
+  recorder?: ReadRecorder | undefined
+  /** The keeper's mark when the unit of work began. */
+  mark?: number | undefined
 }
 
 // Hooks that change rows with hooks are 2 or 3 deep. What is deeper goes round, and would until the deadline.
@@ -61,6 +68,7 @@ export class SessionScope implements DbScope {
     session: Session,
     guard: Guard | undefined,
     noted: WriteOptions | undefined,
+    recorder?: ReadRecorder,
   ): SessionScope {
     return new SessionScope(options, {
       session,
@@ -69,21 +77,30 @@ export class SessionScope implements DbScope {
       level: { state: 'open' },
       turns: new Turns(),
       depth: 0,
+      recorder,
+      mark: options.keeper?.mark,
     })
   }
 
   read<T>(work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
-    const { session, guard } = this.#place
+    const { session, guard, recorder } = this.#place
     if (session.writable) return work(this.#open())
     this.#check()
     const { queries, schema } = this.#options
-    return work((this.#reader ??= new RowReader(session, queries, schema, guard)))
+    return work((this.#reader ??= new RowReader(session, queries, schema, guard, recorder)))
   }
 
   write<T>(work: (rows: RowWriter) => MaybePromise<T>): MaybePromise<T> {
     if (!this.#place.session.writable) throw new MonoblocError('transaction_read_only')
     this.#check()
     return this.#place.turns.take(() => work(this.#open()))
+  }
+
+  effect<T>(work: (rows: RowWriter, noted: WriteOptions) => MaybePromise<T>): MaybePromise<T> {
+    const { session, noted, turns } = this.#place
+    if (!session.writable || !noted) throw new MonoblocError('transaction_read_only')
+    this.#check()
+    return turns.takeAside(() => work(this.#open(), noted))
   }
 
   async nested<T>(work: (scope: DbScope) => Promise<T>): Promise<T> {
@@ -103,8 +120,21 @@ export class SessionScope implements DbScope {
     })
   }
 
+  get standing(): Standing {
+    const { session, guard, recorder, mark } = this.#place
+    return { keeper: session.writable ? undefined : this.#options.keeper, guard, recorder, mark }
+  }
+
+  recorded(recorder: ReadRecorder): DbScope {
+    return new SessionScope(this.#options, { ...this.#place, recorder })
+  }
+
   get writing(): Promise<unknown> | undefined {
     return this.#place.turns.last
+  }
+
+  settled(): Promise<unknown> | undefined {
+    return this.#place.turns.settled()
   }
 
   as(user: object | undefined): DbScope {
@@ -120,7 +150,8 @@ export class SessionScope implements DbScope {
       })
     }
     this.#check()
-    return this.#options.queries.kyselyFor(this.#place.session)
+    const { session, recorder } = this.#place
+    return this.#options.queries.kyselyFor(session, recorder?.sql)
   }
 
   #check(): void {

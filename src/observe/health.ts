@@ -1,7 +1,7 @@
 /** What a probe is answered: the status to send and the JSON body. */
 export interface HealthReport {
   status: 200 | 503
-  body: { status: string; checks?: Record<string, string> }
+  body: { status: string; checks?: Record<string, string>; processes?: { ready: number; wanted: number } }
 }
 
 /** Resolves when the part is fit to serve; throws with the reason otherwise. */

@@ -2,7 +2,7 @@ export { type Automatic, type DeletedAt, type Generated, type Plain, type ToMany
 export { closedInput } from './closed-input.ts'
 export { decimalText, decimalUnits } from './decimal.ts'
 export { type Deletion, deletionOf, liveRows } from './deletion.ts'
-export type { Duration } from './duration.ts'
+export { type Duration, millisecondsOf } from './duration.ts'
 export {
   Field,
   type FieldKind,

@@ -25,7 +25,8 @@ export interface DatabaseParts {
 }
 
 /** What the engine is told beside its address. Reports that it has nothing to say for, it leaves out. */
-export interface DatabasePartsOptions extends Pick<SqliteOptions, 'mode' | 'clock' | 'onScan' | 'onWal' | 'onFatal'> {
+export interface DatabasePartsOptions
+  extends Pick<SqliteOptions, 'mode' | 'clock' | 'onScan' | 'onWal' | 'onFatal' | 'turns'> {
   /** In no public type: see `SqliteTesting`. */
   testing?: unknown
 }

@@ -26,6 +26,7 @@ export { parsePostgresUrl } from './postgres/postgres-url.ts'
 export type { Database } from './sql/database-types.ts'
 export type { Dialect } from './sql/dialect.ts'
 export { duplicateIndexes } from './sql/duplicate-indexes.ts'
+export { eventTable } from './sql/event-shape.ts'
 export { documentOf } from './sql/inserts.ts'
 export { chain } from './sql/maybe-promise.ts'
 export { Queries } from './sql/queries.ts'
@@ -37,14 +38,17 @@ export type {
   GetQuery,
   JsonPage,
   Page,
+  PageBounds,
   Restrict,
   RowsQuery,
   SearchHit,
   SearchQuery,
 } from './sql/query.ts'
 export type * from './sql/query-types.ts'
+export type { OnQuery } from './sql/session-kysely.ts'
 export type { IndexAdvice, IndexCost } from './sqlite/sqlite-index-advice.ts'
 export { createSqliteMigrator } from './sqlite/sqlite-migrator.ts'
 export type { SqliteOptions } from './sqlite/sqlite-options.ts'
 export { createSqliteStorage } from './sqlite/sqlite-storage.ts'
+export type { WriteTurns } from './sqlite/sqlite-write-queue.ts'
 export type * from './storage.ts'

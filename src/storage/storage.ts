@@ -56,8 +56,28 @@ export interface Session {
    * @throws MonoblocError `reference_in_use`
    */
   empty?(table: TableSpec): MaybePromise<number>
+  /**
+   * Appends an event to the log, where it is the insert of a row of `monobloc_event`, a table that holds none. Absent
+   * where nothing can be written.
+   */
+  event?(event: LoggedEvent): MaybePromise<void>
+  /**
+   * Calls `listener` once the transaction is on disk, and never when it is undone. Absent where nothing can be written.
+   */
+  onCommit?(listener: () => void): void
   /** After the commit: the position of the transaction in the log. Undefined before, when it logged nothing, and when reading. */
   readonly position: number | undefined
+}
+
+/** Something that has happened, as the log keeps it. */
+export interface LoggedEvent {
+  /** A UUID. */
+  id: string
+  name: string
+  /** Of the schema of its data. */
+  version: number
+  /** What JSON can say. Its size is the caller's to bound. */
+  data: unknown
 }
 
 export interface ReadOptions {
@@ -89,6 +109,12 @@ export interface WriteOptions {
    * time, share their round trips.
    */
   label?: string
+  /**
+   * PostgreSQL: `committed` is for statements that each lock what they change and depend on nothing else, such as those of
+   * queues: two of them that meet wait for one another, or pass by, and neither has to begin again. SQLite has one writer
+   * at a time. Default: `serializable`.
+   */
+  isolation?: 'serializable' | 'committed'
 }
 
 /**
@@ -131,6 +157,11 @@ export interface Storage {
    * @returns stops it; may be called twice
    */
   onAppend(listener: () => void): () => void
+  /**
+   * Tells `listener` of every change, for who must never be behind, such as a cache. On an engine in this process it has
+   * heard of a commit of this process before the write is acknowledged, and of others' when `catchUp` returns.
+   */
+  watchChanges(listener: ChangeListener): ChangeWatch
   /** The position of the newest transaction; 0 when there is none. */
   position(): Promise<number>
   /** Removes transactions from the log, oldest first, while it has more than `maxEntries` or they are older than `maxAge` ms. Returns how many entries went. */
@@ -175,6 +206,38 @@ export interface LogEntry {
   previous: Record<string, unknown>
   /** Columns left out of `row` and `previous`: secret or oversized. */
   omitted: string[]
+}
+
+/** A change that has committed. */
+export interface LoggedChange {
+  readonly table: string
+  /** Read when it is first asked for. */
+  readonly entry: LogEntry
+}
+
+export interface ChangeListener {
+  /** Whether anything depends on changes. While nothing does they are not read, and `changed('all')` says so. */
+  wants(): boolean
+  /**
+   * Changes that have committed, some perhaps told before, in no order. `all`: anything may have changed; there were too
+   * many, they are pruned, or nobody wanted them. Must not throw.
+   */
+  changed(changes: readonly LoggedChange[] | 'all'): void
+}
+
+export interface ChangeWatch {
+  /**
+   * The listener has heard of everything that committed before this call: when it returns undefined, or when the promise
+   * resolves. Callers share one look, begun after they called.
+   *
+   * @param arriving as in `ReadOptions`: one look of this round of the event loop does for all such calls
+   * @throws MonoblocError `database_unavailable`, …: then nothing is known
+   */
+  catchUp(arriving?: boolean): Promise<void> | undefined
+  /** Changes are heard of. It falls asleep where one comes that nobody wants, and wakes with the next `catchUp`. */
+  readonly isAwake: boolean
+  /** May be called twice. */
+  close(): void
 }
 
 export interface LoggedTransaction {

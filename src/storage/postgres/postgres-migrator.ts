@@ -108,7 +108,7 @@ class PostgresMigrator implements Migrator {
       return { client, connection }
     } catch (error) {
       await client.close()
-      throw error
+      throw translated(error)
     }
   }
 }

@@ -1,4 +1,6 @@
 import { MonoblocError } from '../../errors.ts'
+import { eventShape } from '../sql/event-shape.ts'
+import { recordShapeSql, shapeId } from '../sql/log-shape.ts'
 import type { SqlRow, Statement } from '../storage.ts'
 import type { AskTogether } from './postgres-ask.ts'
 
@@ -74,12 +76,21 @@ const statements = [
   `insert into monobloc_stamp (id, position, total, seen, server, floor)
     select 1, 0, 0, pg_current_snapshot(), ${thisServer}, 0 where not exists (select from monobloc_stamp)`,
   `insert into monobloc_meta values ('format', '${formatVersion}') on conflict do nothing`,
+  recordShapeSql(eventShape),
 ]
 
 /** One after another; harmless where the tables are there. */
 export const ownTablesSql: string = statements.join(';\n')
 
-const isThere: Statement = { sql: "select to_regclass('monobloc_stamp') is not null as there", reach: 'bounded' }
+// The shape was added later: what an earlier version made lacks it.
+const isThere: Statement = {
+  sql: "select to_regclass('monobloc_stamp') is not null as there",
+  reach: 'bounded',
+}
+const hasShape: Statement = {
+  sql: `select exists (select from monobloc_shape where id = ${shapeId(eventShape)}) as there`,
+  reach: 'bounded',
+}
 const format: Statement = { sql: "select value from monobloc_meta where name = 'format'", reach: 'bounded' }
 
 /**
@@ -89,7 +100,8 @@ const format: Statement = { sql: "select value from monobloc_meta where name = '
  */
 export async function prepareOwnTables(ask: AskTogether): Promise<void> {
   const [[there]] = (await ask([[isThere, []]])) as [[{ there: unknown }]]
-  if (there.there !== 't') {
+  const isWhole = there.there === 't' && (await ask([[hasShape, []]]))[0]![0]!.there === 't'
+  if (!isWhole) {
     const making = [
       'begin isolation level read committed read write',
       `select pg_advisory_xact_lock(${makingLock}, 0)`,

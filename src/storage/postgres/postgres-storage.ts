@@ -3,6 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import type { Schema } from '../../schema/index.ts'
 import type {
+  ChangeListener,
+  ChangeWatch,
   LoggedTransaction,
   MaybePromise,
   ReadOptions,
@@ -12,6 +14,7 @@ import type {
   WriteOptions,
 } from '../storage.ts'
 import { askOn } from './postgres-ask.ts'
+import { PostgresChangeWatch } from './postgres-change-watch.ts'
 import { appendUnit, unitRow } from './postgres-commit-rows.ts'
 import { Connector } from './postgres-connect.ts'
 import { answerFor, isMisconfigured } from './postgres-connect-errors.ts'
@@ -186,6 +189,11 @@ class PostgresStorage implements Storage {
 
   tail(after: number, limit: number): Promise<LoggedTransaction[]> {
     return this.#withLog((log) => this.#tail.read(log, after, limit))
+  }
+
+  watchChanges(listener: ChangeListener): ChangeWatch {
+    this.#open()
+    return new PostgresChangeWatch(listener, { withLog: (work) => this.#withLog(work) })
   }
 
   position(): Promise<number> {

@@ -1,11 +1,14 @@
 import { clearImmediate, setImmediate } from 'node:timers'
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { TableSpec } from '../../schema/index.ts'
-import type { Session } from '../storage.ts'
+import { eventInsert, eventRow } from '../sql/event-shape.ts'
+import type { LoggedEvent, Session, Statement } from '../storage.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { emptyTable } from './postgres-empty.ts'
 import { isServerError } from './postgres-lost.ts'
 import { PostgresSession } from './postgres-session.ts'
+
+const appendEvent: Statement = { sql: eventInsert('$1'), reach: 'bounded' }
 
 export interface WriteSessionOptions {
   careful: boolean
@@ -32,6 +35,7 @@ export class PostgresWriteSession extends PostgresSession implements Session {
   readonly #options: WriteSessionOptions
   #watch: NodeJS.Immediate | undefined
   #isOver = false
+  #listeners: (() => void)[] | undefined
 
   constructor(options: WriteSessionOptions) {
     super(options.careful, options.deadlineAt, options.once)
@@ -44,6 +48,20 @@ export class PostgresWriteSession extends PostgresSession implements Session {
 
   empty(table: TableSpec): Promise<number> {
     return emptyTable(this, table)
+  }
+
+  async event(event: LoggedEvent): Promise<void> {
+    await this.run(appendEvent, [eventRow(event, event.data)])
+  }
+
+  onCommit(listener: () => void): void {
+    this.#listeners ??= []
+    this.#listeners.push(listener)
+  }
+
+  /** It is on disk. */
+  committed(): void {
+    if (this.#listeners) for (const listener of this.#listeners) listener()
   }
 
   giveUp(why: ErrorCode): void {

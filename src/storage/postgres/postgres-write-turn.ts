@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { Statement } from '../storage.ts'
+import type { Statement, WriteOptions } from '../storage.ts'
 import type { Answer } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
@@ -12,7 +12,12 @@ import { type OwnStatement, wireValues } from './postgres-values.ts'
 import type { WriteMember } from './postgres-write-member.ts'
 import { PostgresWriteSession } from './postgres-write-session.ts'
 
-const begin: Statement = { sql: 'begin isolation level serializable read write', reach: 'bounded' }
+type Isolation = NonNullable<WriteOptions['isolation']>
+
+const begin: Record<Isolation, Statement> = {
+  serializable: { sql: 'begin isolation level serializable read write', reach: 'bounded' },
+  committed: { sql: 'begin isolation level read committed read write', reach: 'bounded' },
+}
 const commit: Statement = { sql: 'commit', reach: 'bounded' }
 const rollback: Statement = { sql: 'rollback', reach: 'bounded' }
 const ownNumber: Statement = { sql: 'select pg_current_xact_id_if_assigned()::text', reach: 'bounded' }
@@ -54,6 +59,7 @@ export class PostgresWriteTurn {
   readonly #connection: PostgresConnection
   readonly #options: TurnOptions
   #state: 'fresh' | 'begun' | 'broken' = 'fresh'
+  #isolation: Isolation = 'serializable'
   /** Whoever came until this ticket may follow. */
   #ticket = Infinity
   #transaction: string | undefined
@@ -84,7 +90,9 @@ export class PostgresWriteTurn {
 
   /** May the member run in this transaction? */
   takes(member: WriteMember): boolean {
-    if (this.#state === 'fresh' || !this.#isUsed) return true
+    if (this.#state === 'fresh') return true
+    if (isolationOf(member) !== this.#isolation) return false
+    if (!this.#isUsed) return true
     return !member.alone && member.ticket <= this.#ticket && !this.#done.some((one) => one.alone)
   }
 
@@ -127,7 +135,7 @@ export class PostgresWriteTurn {
       isGuest,
       connection: () => {
         if (this.#state === 'fresh') {
-          this.#begin()
+          this.#begin(member)
           if (isGuest) this.#set('lock_timeout', String(this.#options.guestLockMillis))
         }
         return this.#connection
@@ -192,7 +200,7 @@ export class PostgresWriteTurn {
 
   #enter(isGuest: boolean, member: WriteMember): void {
     const connection = this.#connection
-    if (this.#state === 'fresh') this.#begin()
+    if (this.#state === 'fresh') this.#begin(member)
     const left = member.deadlineAt - performance.now()
     if (left > longestStatement) this.#set('statement_timeout', Number.isFinite(left) ? String(Math.ceil(left)) : '0')
     if (!isGuest) return
@@ -202,10 +210,11 @@ export class PostgresWriteTurn {
     member.session!.hasSavepoint = true
   }
 
-  #begin(): void {
+  #begin(member: WriteMember): void {
     this.#state = 'begun'
+    this.#isolation = isolationOf(member)
     this.#ticket = this.#options.lastTicket()
-    this.#connection.tell(begin)
+    this.#connection.tell(begin[this.#isolation])
     if (this.#options.opening) this.#connection.tell(this.#options.opening)
     this.#transaction = undefined
   }
@@ -353,6 +362,10 @@ export class PostgresWriteTurn {
 
 /** Milliseconds that a COMMIT has at least to be answered, when the work took until its deadline. */
 const shortestCommit = 1_000
+
+function isolationOf({ options }: WriteMember): Isolation {
+  return options.isolation ?? 'serializable'
+}
 
 /** Nothing of a turn that it is in can stay. */
 function isSpoilt({ session, failed, outcome }: WriteMember): boolean {

@@ -179,7 +179,15 @@ export class PostgresWriter {
     const found: WriteMember[] = []
     for (let { first } = this.#queue; first && found.length < this.#options.maxMembers; { first } = this.#queue) {
       const { alone, single, careful, options } = first
-      if (alone || single || careful || options.deadline > longestBrief || !this.#brief.isBrief(options.label)) break
+      if (
+        alone ||
+        single ||
+        careful ||
+        options.isolation ||
+        options.deadline > longestBrief ||
+        !this.#brief.isBrief(options.label)
+      )
+        break
       found.push(this.#queue.shift()!)
     }
     return found
@@ -211,6 +219,7 @@ export class PostgresWriter {
     else {
       clearTimeout(member.timer)
       member.state = 'settled'
+      member.session?.committed()
       member.resolve(member.outcome)
     }
   }

@@ -1,5 +1,5 @@
 import type { ColumnType } from '../../schema/index.ts'
-import type { LogEntry, LoggedTransaction, LogOperation, SqlRow } from '../storage.ts'
+import type { LogEntry, LoggedChange, LoggedTransaction, LogOperation, SqlRow } from '../storage.ts'
 import { type LogShape, operationCodes } from './log-shape.ts'
 
 const operations = Object.keys(operationCodes) as LogOperation[]
@@ -18,6 +18,10 @@ export class LogReader {
     this.#read = read
     this.#shape = { table: row.table_name as string, ...JSON.parse(row.columns as string) }
     this.#key = this.#shape.key.map((name) => this.#shape.columns.findIndex((column) => column.name === name))
+  }
+
+  get table(): string {
+    return this.#shape.table
   }
 
   entry(row: SqlRow): LogEntry {
@@ -65,5 +69,27 @@ export function transactionOf(row: SqlRow, entries: LogEntry[]): LoggedTransacti
     trace: row.trace as string | null,
     outside: row.outside === 1 || row.outside === 't',
     entries,
+  }
+}
+
+/** An entry that most of those who hear of it need not read. */
+export class ReadLater implements LoggedChange {
+  readonly #reader: LogReader
+  readonly #row: SqlRow
+  #entry: LogEntry | undefined
+
+  /** @param row of `monobloc_log` */
+  constructor(reader: LogReader, row: SqlRow) {
+    this.#reader = reader
+    this.#row = row
+  }
+
+  get table(): string {
+    return this.#reader.table
+  }
+
+  get entry(): LogEntry {
+    this.#entry ??= this.#reader.entry(this.#row)
+    return this.#entry
   }
 }

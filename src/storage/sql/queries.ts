@@ -24,7 +24,7 @@ import type {
 import { Reads } from './reads.ts'
 import { References } from './references.ts'
 import { Searches } from './searches.ts'
-import { kyselyFor } from './session-kysely.ts'
+import { kyselyFor, type OnQuery } from './session-kysely.ts'
 import { Updates } from './updates.ts'
 
 export interface QueriesOptions {
@@ -37,7 +37,9 @@ export interface QueriesOptions {
  * template was compiled when its shape was first seen. Answers of an engine in this process come at once.
  */
 export class Queries {
-  readonly #dialect: Dialect
+  readonly dialect: Dialect
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly #reads: Reads
   readonly #aggregates: Aggregates
   readonly #searches: Searches
@@ -49,7 +51,8 @@ export class Queries {
     const plans = new ModelPlans(dialect, schema)
     const links = new LinkWriter(plans)
     const references = new References(plans)
-    this.#dialect = dialect
+    this.dialect = dialect
+    this.now = now
     this.#reads = new Reads(plans)
     this.#aggregates = new Aggregates(plans)
     this.#searches = new Searches(plans)
@@ -147,8 +150,8 @@ export class Queries {
     return this.#purges.purge(session, model, before, most, skip)
   }
 
-  /** Typed SQL in the session's own transaction. */
-  kyselyFor<Db>(session: Session): Kysely<Db> {
-    return kyselyFor<Db>(this.#dialect, session)
+  /** Typed SQL in the session's own transaction. @param onQuery hears of each statement before it runs */
+  kyselyFor<Db>(session: Session, onQuery?: OnQuery): Kysely<Db> {
+    return kyselyFor<Db>(this.dialect, session, onQuery)
   }
 }

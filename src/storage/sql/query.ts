@@ -1,4 +1,4 @@
-import type { AnyModel, Condition } from '../../schema/index.ts'
+import type { AnyModel, ColumnType, Condition } from '../../schema/index.ts'
 
 /** A row as code has it: every visible field (or those asked for), and what was included. */
 export type AnyRow = Record<string, unknown>
@@ -59,6 +59,17 @@ export interface FindQuery extends GetQuery {
   after?: string
   /** Rows to skip, 0 to 10,000. */
   offset?: number
+  /** Filled in with where the page lies among all rows, for who must know which others would change it. */
+  bounds?: PageBounds
+}
+
+/** A page in the order of its rows: changes outside of it leave it as it is. */
+export interface PageBounds {
+  terms?: readonly { column: string; type: ColumnType; descending: boolean }[]
+  /** The row that it comes after, by its values of the terms as JSON has them; undefined where it begins with the first. */
+  after?: readonly unknown[] | undefined
+  /** The last row that it depends on: the first of the next page. Undefined where there is none. */
+  last?: readonly unknown[] | undefined
 }
 
 export type CountQuery = Pick<FindQuery, 'where' | 'withDeleted' | 'search'>

@@ -2,10 +2,10 @@ import { MonoblocError } from '../../errors.ts'
 import { type AnyModel, lookedUp } from '../../schema/index.ts'
 import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
-import { type Position, readCursor } from './keyset.ts'
+import { listOfCursor, type Position, readCursor } from './keyset.ts'
 import { chain } from './maybe-promise.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
-import type { AnyRow, CountQuery, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
+import type { AnyRow, CountQuery, FindQuery, GetQuery, JsonPage, Page, PageBounds } from './query.ts'
 import { fieldsShape, levelOf } from './read-level.ts'
 import type { ReadForm } from './read-sql.ts'
 import {
@@ -37,6 +37,7 @@ interface PageCall extends Call<PageTemplate> {
   /** The most rows of the page; one more is asked for, to know whether the page is the last. */
   most: number
   bounded: boolean
+  bounds: PageBounds | undefined
 }
 
 /** Rows by key and by page, as code has them or as JSON text. */
@@ -101,7 +102,10 @@ export class Reads {
     const call = this.#page('rows', model, { ...query, limit: 1 }, 1)
     const { template } = call
     return unlessTooMany(this.plans.engine, template, () =>
-      chain(rowsOf(session, call), ([cells]) => cells && template.codec.row(cells)),
+      chain(rowsOf(session, call), ([cells]) => {
+        if (cells && call.bounds) call.bounds.last = valuesOf(template.cursor(cells))
+        return cells && template.codec.row(cells)
+      }),
     )
   }
 
@@ -172,7 +176,17 @@ export class Reads {
           offsetAt,
         }),
       )
-    return { template, values: laidOut(template, asked.values), most, bounded: limit !== undefined }
+    const { bounds } = query
+    if (bounds) {
+      bounds.terms = sorting.terms.map(({ column: { name, type }, descending }) => ({
+        column: name,
+        type,
+        descending,
+      }))
+      // Rows that are skipped move the page, too.
+      bounds.after = position && skipped === 0 ? valuesOf(after!) : undefined
+    }
+    return { template, values: laidOut(template, asked.values), most, bounded: limit !== undefined, bounds }
   }
 
   #search(plan: ModelPlan, asked: Asked, text: string | undefined): number | undefined {
@@ -216,10 +230,16 @@ function rowsOf(session: Session, { template, values }: PageCall): MaybePromise<
   return chain(session.cells(template.statement, values), (cells) => JSON.parse(cells![0] as string) as SqlValue[][])
 }
 
-function pageOf({ template, most, bounded }: PageCall, found: SqlValue[][]): Page {
+/** What a cursor says of its row. */
+function valuesOf(cursor: string): unknown[] {
+  return listOfCursor(cursor).slice(1)
+}
+
+function pageOf({ template, most, bounded, bounds }: PageCall, found: SqlValue[][]): Page {
   let next: string | null = null
   if (found.length > most) {
     if (!bounded) throw tooLarge()
+    if (bounds) bounds.last = valuesOf(template.cursor(found[most]!))
     found.length = most
     next = template.cursor(found[most - 1]!)
   }
@@ -227,11 +247,15 @@ function pageOf({ template, most, bounded }: PageCall, found: SqlValue[][]): Pag
 }
 
 // The last row is there only to show that there is one.
-function jsonPageOf({ template, most, bounded }: PageCall, cells: SqlValue[]): JsonPage {
+function jsonPageOf({ template, most, bounded, bounds }: PageCall, cells: SqlValue[]): JsonPage {
   const count = Number(cells[1])
   const json = (cells[0] as string | null) ?? ''
   if (count <= most) return { json: `[${json}]`, count, next: null }
   if (!bounded) throw tooLarge()
+  if (bounds) {
+    const all = cells.length > 2 ? (cells[2] as string) : json
+    bounds.last = valuesOf(template.documentCursor(all, lastOf(all)))
+  }
   const rows = withoutLast(json)
   const told = cells.length > 2 ? withoutLast(cells[2] as string) : rows
   const next = template.documentCursor(told, lastOf(told))

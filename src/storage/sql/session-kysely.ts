@@ -4,16 +4,19 @@ import type { Session } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
 import { kysely } from './kysely.ts'
 
+/** Hears of a statement, by its tree. */
+export type OnQuery = (query: CompiledQuery['query']) => void
+
 /**
  * Kysely whose every statement runs in the session's own transaction. It begins, commits and connects to nothing.
  */
-export function kyselyFor<Db>(dialect: Dialect, session: Session): Kysely<Db> {
+export function kyselyFor<Db>(dialect: Dialect, session: Session, onQuery?: OnQuery): Kysely<Db> {
   const { Kysely } = kysely()
   const { adapter, introspector, compiler } = dialect.kysely()
   return new Kysely<Db>({
     dialect: {
       createAdapter: adapter,
-      createDriver: () => new SessionDriver(session),
+      createDriver: () => new SessionDriver(session, onQuery),
       createIntrospector: introspector,
       createQueryCompiler: compiler,
     },
@@ -23,8 +26,8 @@ export function kyselyFor<Db>(dialect: Dialect, session: Session): Kysely<Db> {
 class SessionDriver implements Driver {
   readonly #connection: DatabaseConnection
 
-  constructor(session: Session) {
-    this.#connection = new SessionConnection(session)
+  constructor(session: Session, onQuery: OnQuery | undefined) {
+    this.#connection = new SessionConnection(session, onQuery)
   }
 
   async init(): Promise<void> {}
@@ -52,12 +55,15 @@ class SessionDriver implements Driver {
 
 class SessionConnection implements DatabaseConnection {
   readonly #session: Session
+  readonly #onQuery: OnQuery | undefined
 
-  constructor(session: Session) {
+  constructor(session: Session, onQuery: OnQuery | undefined) {
     this.#session = session
+    this.#onQuery = onQuery
   }
 
   async executeQuery<R>({ sql, parameters, query }: CompiledQuery): Promise<QueryResult<R>> {
+    this.#onQuery?.(query)
     const { rows, changes, lastId } = await this.#session.raw(sql, parameters)
     const changed = query.kind !== 'SelectQueryNode'
     return {

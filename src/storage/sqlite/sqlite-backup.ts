@@ -3,9 +3,13 @@ import path from 'node:path'
 import { backup } from 'node:sqlite'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { makePrivate } from './sqlite-folder.ts'
+import { patiently } from './sqlite-patience.ts'
 
 /** Pages copied in one step, on a thread of Node's pool: a megabyte, so that nothing else waits long for the disk. */
 const pagesPerStep = 256
+
+/** Milliseconds that it waits while another process takes up the log of one that died. */
+const lockMillis = 30_000
 
 /**
  * Copies the database as it is at one instant into a file, which appears whole or not at all. A snapshot is held
@@ -21,7 +25,7 @@ export async function copyDatabase(connection: SqliteConnection, file: string): 
   makePrivate(partial)
   try {
     connection.db.exec('begin')
-    connection.db.prepare('select count(*) from sqlite_schema').get()
+    await patiently(lockMillis, () => connection.db.prepare('select count(*) from sqlite_schema').get())
     await backup(connection.db, partial, { rate: pagesPerStep })
     connection.db.exec('rollback')
     sync(partial)

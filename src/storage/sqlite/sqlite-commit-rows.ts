@@ -16,6 +16,9 @@ export class SqliteCommitRows {
   readonly #insert: StatementSync
   #position = 0
   #sequence = 0
+  #isFirst = true
+  /** Somebody else has committed since this process did. */
+  othersCommitted = false
 
   constructor(db: DatabaseSync, now: () => number) {
     this.#now = now
@@ -33,6 +36,8 @@ export class SqliteCommitRows {
   /** Inside a transaction that holds the write lock, before any member. */
   begin(): void {
     const [position, last, sequence] = this.#state.get() as unknown as (number | null)[]
+    this.othersCommitted = !this.#isFirst && this.#position !== (position ?? 0)
+    this.#isFirst = false
     this.#position = position ?? 0
     this.#sequence = last ?? 0
     if ((sequence ?? 0) > this.#sequence) this.#append(sequence!, null, null, null, 1)

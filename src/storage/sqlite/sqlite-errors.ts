@@ -35,9 +35,19 @@ export function isSqliteError(error: unknown): error is SqliteError {
 
 /** Someone else holds the lock. */
 export function isBusy(error: unknown): boolean {
-  if (!isSqliteError(error)) return false
-  const code = error.errcode & 255
+  const said = error instanceof MonoblocError ? error.cause : error
+  if (!isSqliteError(said)) return false
+  const code = said.errcode & 255
   return code === primary.busy || code === primary.locked || code === primary.protocol
+}
+
+/** What a statement is answered that found the file locked until its deadline. */
+export function lockedOut(what: 'read' | 'write', cause?: unknown): MonoblocError {
+  return new MonoblocError('database_busy', {
+    detail: `The ${what} did not begin before its deadline.`,
+    headers: { 'Retry-After': '1' },
+    cause,
+  })
 }
 
 /** The disk refused to read, write or sync. */

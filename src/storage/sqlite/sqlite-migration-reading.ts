@@ -5,9 +5,11 @@ import { foldCase } from '../../schema/index.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { translateError } from './sqlite-errors.ts'
 import { openConnection } from './sqlite-open.ts'
+import { startLockSuffix } from './sqlite-start-lock.ts'
 
 export function openReader(file: string): SqliteConnection {
-  return openConnection(file, { readOnly: true, cacheKib: 4096, fold: foldCase })
+  // While a process starts or a command runs, nobody else waits for it.
+  return openConnection(file, { readOnly: true, cacheKib: 4096, fold: foldCase, lockMillis: 30_000 })
 }
 
 /** Where there is no database, `otherwise`. */
@@ -37,5 +39,5 @@ export function migratedPosition(db: DatabaseSync): number {
 }
 
 export function removeDatabase(file: string): void {
-  for (const end of ['', '-wal', '-shm', '-journal', '.partial']) rmSync(file + end, { force: true })
+  for (const end of ['', '-wal', '-shm', '-journal', '.partial', startLockSuffix]) rmSync(file + end, { force: true })
 }

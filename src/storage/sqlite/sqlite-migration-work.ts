@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { setTimeout as wait } from 'node:timers/promises'
 import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema } from '../../schema/index.ts'
 import type {
@@ -19,7 +18,7 @@ import { drifted, missingConsents, refuseUnsaid } from '../migrations/migration-
 import { copyDatabase } from './sqlite-backup.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { differencesBetween, type Tables } from './sqlite-difference.ts'
-import { isBusy, isFailedSync, translateError } from './sqlite-errors.ts'
+import { isFailedSync, translateError } from './sqlite-errors.ts'
 import { prepareFolder, syncFolder } from './sqlite-folder.ts'
 import { prepareHistory, readHistory } from './sqlite-migration-history.ts'
 import { measureLosses } from './sqlite-migration-losses.ts'
@@ -29,6 +28,7 @@ import { historySql, MigrationRun, type RunOptions } from './sqlite-migration-ru
 import type { SqliteMigratorOptions } from './sqlite-migrator.ts'
 import { closeAfter, openConnection } from './sqlite-open.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
+import { patiently } from './sqlite-patience.ts'
 import { appTables, openShadow, readTables, replayAll } from './sqlite-shadow.ts'
 
 /** For tests: what can't be had on purpose. */
@@ -46,7 +46,6 @@ const bigTable = 100_000
 const cacheKib = 65_536
 /** What a database without rows needs besides. */
 const spareBytes = 16 * 1024 * 1024
-const busyRetryMillis = 50
 
 /** What one call has found out before anything is written. */
 interface Judged {
@@ -270,16 +269,10 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
     return this.#patiently(waitMillis, () => db.exec('begin immediate'))
   }
 
-  async #patiently<T>(waitMillis = 60_000, attempt: () => T): Promise<T> {
-    const until = performance.now() + waitMillis
-    for (;;) {
-      try {
-        return attempt()
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > until) throw translateError(error)
-      }
-      await wait(busyRetryMillis)
-    }
+  #patiently<T>(waitMillis = 60_000, attempt: () => T): Promise<T> {
+    return patiently(waitMillis, attempt).catch((error) => {
+      throw translateError(error)
+    })
   }
 
   /** What a migration that was killed has left. */

@@ -7,6 +7,7 @@ import type { MigrationFile } from '../migrations/migration-file.ts'
 import { translateError } from './sqlite-errors.ts'
 import { readHistory } from './sqlite-migration-history.ts'
 import { migratedPosition, reading, removeDatabase } from './sqlite-migration-reading.ts'
+import { withStartLock } from './sqlite-start-lock.ts'
 
 export interface SqliteMigratorOptions {
   file: string
@@ -25,6 +26,8 @@ export function createSqliteMigrator(options: SqliteMigratorOptions): Migrator {
 class SqliteMigrator implements Migrator {
   readonly #options: SqliteMigratorOptions
   readonly #file: string
+  /** Within `exclusively`. */
+  #exclusive = false
 
   constructor(options: SqliteMigratorOptions) {
     this.#options = options
@@ -55,9 +58,12 @@ class SqliteMigrator implements Migrator {
     return (await this.#work()).follow(schema)
   }
 
-  // Each change takes the file's own lock, and what was done meanwhile is seen then.
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return work()
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#exclusive) return work()
+    return withStartLock(this.#file, async () => {
+      this.#exclusive = true
+      return work().finally(() => (this.#exclusive = false))
+    })
   }
 
   async remove(): Promise<void> {

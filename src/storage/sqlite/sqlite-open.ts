@@ -10,6 +10,11 @@ export interface ConnectionOptions {
   cacheKib: number
   /** Case folding, without which the statements that need it can't be prepared. */
   fold: ((text: string) => string) | undefined
+  /**
+   * Milliseconds that a statement waits inside SQLite for a lock. Default 0. More is for who has nothing else to do, or for a
+   * process of its own.
+   */
+  lockMillis?: number
   /** Default: `full`. Less is for the fault campaign, which must see it lose what was acknowledged. */
   synchronous?: Synchronous
 }
@@ -29,15 +34,15 @@ const settings: readonly [pragma: string, set: string, read: unknown][] = [
 ]
 
 /**
- * Opens one connection. It never waits for a lock inside SQLite, which would stop the whole process: who needs a lock
- * tries again by a timer.
+ * Opens one connection. By default it never waits for a lock inside SQLite, which would stop the whole process: who needs
+ * a lock tries again by a timer.
  *
  * @throws MonoblocError `database_error` when a setting did not take
  */
 export function openConnection(file: string, options: ConnectionOptions): SqliteConnection {
   const db = new DatabaseSync(file, {
     readOnly: options.readOnly,
-    timeout: 0,
+    timeout: options.lockMillis ?? 0,
     allowExtension: false,
     enableDoubleQuotedStringLiterals: false,
   })

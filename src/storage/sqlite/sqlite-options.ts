@@ -3,6 +3,7 @@ import { MonoblocError } from '../../errors.ts'
 import type { Synchronous } from './sqlite-open.ts'
 import type { ScanReport } from './sqlite-reach.ts'
 import type { WalReport } from './sqlite-upkeep.ts'
+import type { WriteTurns } from './sqlite-write-queue.ts'
 
 export interface SqliteOptions {
   /**
@@ -29,7 +30,10 @@ export interface SqliteOptions {
   maxWaitingWrites?: number
   /** Reads that may wait for a snapshot or a reader process; one more is refused with `overloaded`. Default: 1,000. */
   maxWaitingReads?: number
-  /** Milliseconds that opening waits for another process which holds the lock. Default: 5,000. */
+  /**
+   * Milliseconds that opening waits for other processes that hold the lock: one that ends and moves its log, one that takes
+   * up the log of another which died. Default: 30,000.
+   */
   openMillis?: number
   /** Milliseconds that closing waits for reads under way, before it gives them up. Default: 1,000. */
   closeMillis?: number
@@ -38,6 +42,8 @@ export interface SqliteOptions {
   /** Bytes of WAL from which snapshots older than a second are ended (`deadline_exceeded`). Default: 1 GiB. */
   walLimitBytes?: number
   onWal?: (report: WalReport) => void
+  /** Who of several processes may write. Default: nobody says, and who finds the file locked tries again. */
+  turns?: WriteTurns
   /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
   /**
@@ -90,7 +96,7 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     maxWaiting: options.maxWaitingWrites ?? 10_000,
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
     closeMillis: options.closeMillis ?? 1_000,
-    openMillis: options.openMillis ?? 5_000,
+    openMillis: options.openMillis ?? 30_000,
     now: () => clock.now(),
     onScan: options.mode === 'development' ? options.onScan : undefined,
     onFatal: options.onFatal ?? endProcess,
@@ -105,8 +111,7 @@ export function settingsOf(options: SqliteOptions & TestingOptions) {
     maxMembers: 128,
     // 20 ms: what a slow member may cost the others of its turn, and the longest that a turn holds up the event loop.
     maxMillis: 20,
-    // 5 ms: a holder outside is rarely done sooner, and asking costs some microseconds.
-    busyRetryMillis: 5,
+    turns: options.turns,
   }
 }
 

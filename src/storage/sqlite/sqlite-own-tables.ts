@@ -1,5 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { MonoblocError } from '../../errors.ts'
+import { eventShape, isEventShapeThere } from '../sql/event-shape.ts'
+import { recordShapeSql } from '../sql/log-shape.ts'
 
 /** Grows when a file of before could not be read by the code of today. */
 export const formatVersion = 1
@@ -51,6 +53,7 @@ create table if not exists monobloc_statement (
   last integer not null
 ) strict, without rowid;
 insert into monobloc_meta values ('format', '${formatVersion}') on conflict do nothing;
+${recordShapeSql(eventShape)};
 `
 
 /**
@@ -59,11 +62,11 @@ insert into monobloc_meta values ('format', '${formatVersion}') on conflict do n
  * @throws MonoblocError `configuration_invalid` when a newer Monobloc wrote the file
  */
 export function prepareOwnTables(db: DatabaseSync): void {
-  // The last one was added later: what an earlier version made lacks it.
+  // The last one was added later, and then the shape of events: what an earlier version made lacks them.
   const there = db
     .prepare("select count(*) as n from sqlite_schema where name in ('monobloc_meta', 'monobloc_statement')")
     .get()!.n
-  if (there !== 2) {
+  if (there !== 2 || db.prepare(isEventShapeThere).get()!.n !== 1) {
     db.exec('begin immediate')
     try {
       db.exec(tables)

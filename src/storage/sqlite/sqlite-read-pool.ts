@@ -1,7 +1,7 @@
 import { MonoblocError } from '../../errors.ts'
 import type { MaybePromise, ReadOptions, Session, Statement } from '../storage.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
-import { ReadRound } from './sqlite-read-round.ts'
+import { endSnapshot, ReadRound, type SharedSnapshot } from './sqlite-read-round.ts'
 import { type ConnectionSource, SqliteReadSession } from './sqlite-read-session.ts'
 
 /**
@@ -47,7 +47,7 @@ export class SqliteReadPool implements ConnectionSource {
   readonly #idle: SqliteConnection[] = []
   readonly #all = new Set<SqliteConnection>()
   #main: SqliteConnection | undefined
-  readonly #round = new ReadRound()
+  readonly #round = new ReadRound(() => this.#idle.pop())
   readonly #waiting: Waiting[] = []
   readonly #open = new Set<OpenRead>()
   #sweeping = false
@@ -77,6 +77,7 @@ export class SqliteReadPool implements ConnectionSource {
       session.end('transaction_ended')
       return session.moved ? this.#options.move(options, session.deadlineAt, work) : result
     }
+    session.waits()
     return this.#later(session, result as Promise<T>, () => this.#options.move(options, session.deadlineAt, work))
   }
 
@@ -102,6 +103,19 @@ export class SqliteReadPool implements ConnectionSource {
   join(): SqliteConnection | undefined {
     const main = this.#main
     return main !== undefined && this.#idle.at(-1) === main ? this.#round.join(main) : undefined
+  }
+
+  /** The main connection with the snapshot of this round, unless somebody has it. */
+  share(): SharedSnapshot | undefined {
+    const main = this.#main
+    return main !== undefined && this.#idle.at(-1) === main ? this.#round.share(main) : undefined
+  }
+
+  unshare(snapshot: SharedSnapshot): void {
+    snapshot.readers--
+    if (!snapshot.isLeft || snapshot.readers > 0) return
+    endSnapshot(snapshot.connection)
+    this.give(snapshot.connection)
   }
 
   /** Lets the next read see what has been committed by now. */

@@ -41,7 +41,11 @@ async function learnToFold(): Promise<void> {
 }
 
 function opened(): SqliteConnection {
-  connection ??= openConnection(file, { readOnly: true, cacheKib: Number(cacheKib), fold: undefined })
+  connection ??= openConnection(file, {
+    ...{ readOnly: true, cacheKib: Number(cacheKib), fold: undefined },
+    // It is killed when its read has waited for too long.
+    lockMillis: 60_000,
+  })
   return connection
 }
 

@@ -90,6 +90,45 @@ describe('reads that arrive in one round of the event loop', () => {
     expect(counted(storage)).toBe(2)
   })
 
+  test('share it where they ask several statements at once, and keep it beyond the round where they wait', async () => {
+    const { storage, file } = await open()
+    const insertOutside = outside(file)
+    counted(storage)
+    await nextRound()
+    const twice = () => storage.read(arriving, (session) => [session.value(count, []), session.value(count, [])])
+    const kept = storage.read(arriving, async (session) => {
+      const before = session.value(count, [])
+      await nextRound()
+      await nextRound()
+      return [before, session.value(count, [])]
+    })
+    insertOutside()
+    // In the snapshot of the round, which began with the read before.
+    expect(twice()).toEqual([0, 0])
+    expect(counted(storage)).toBe(0)
+    await nextRound()
+    // A new round: that snapshot belongs to the read that goes on.
+    expect(twice()).toEqual([1, 1])
+    insertOutside()
+    expect(await kept).toEqual([0, 0])
+    await nextRound()
+    expect(twice()).toEqual([2, 2])
+  })
+
+  test('have a snapshot of their own once they have waited', async () => {
+    const { storage, file } = await open()
+    const insertOutside = outside(file)
+    counted(storage)
+    await nextRound()
+    const late = storage.read(arriving, async (session) => {
+      await Promise.resolve()
+      return [session.value(count, []), session.value(count, [])]
+    })
+    expect([counted(storage), counted(storage)]).toEqual([0, 0])
+    insertOutside()
+    expect(await late).toEqual([1, 1])
+  })
+
   test('end with the storage', async () => {
     const { storage } = await open()
     counted(storage)

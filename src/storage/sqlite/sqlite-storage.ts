@@ -4,6 +4,8 @@ import { MonoblocError } from '../../errors.ts'
 import { foldCase, type Schema } from '../../schema/index.ts'
 import { LogHints } from '../sql/log-hints.ts'
 import type {
+  ChangeListener,
+  ChangeWatch,
   LoggedTransaction,
   MaybePromise,
   ReadOptions,
@@ -13,6 +15,7 @@ import type {
   WriteOptions,
 } from '../storage.ts'
 import { copyDatabase } from './sqlite-backup.ts'
+import { SqliteChangeWatch } from './sqlite-change-watch.ts'
 import { compareSchema } from './sqlite-compare.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
@@ -21,6 +24,7 @@ import { prepareFolder, syncFolder } from './sqlite-folder.ts'
 import { closeAfter, openConnection } from './sqlite-open.ts'
 import { type SqliteOptions, type SqliteSettings, settingsOf } from './sqlite-options.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
+import { patiently } from './sqlite-patience.ts'
 import { pruneLog } from './sqlite-prune.ts'
 import { StatementReach } from './sqlite-reach.ts'
 import { SqliteReadPool } from './sqlite-read-pool.ts'
@@ -66,6 +70,7 @@ class SqliteStorage implements Storage {
   #closing: Promise<void> | undefined
   readonly #counts = new StatementCounts()
   #countsTimer: NodeJS.Timeout | undefined
+  readonly #watches = new Set<SqliteChangeWatch>()
   readonly #reach: StatementReach
   readonly #labels = new RemoteLabels()
 
@@ -87,8 +92,10 @@ class SqliteStorage implements Storage {
     this.#writer = new SqliteWriter(this.#connection, {
       ...this.#settings,
       counts: this.#counts,
+      // Before anybody goes on who waits for the commit: their promises are settled in this same macrotask.
       onCommit: () => {
         this.#readers?.endRound()
+        for (const watch of this.#watches) watch.committed()
         upkeep.afterTurn()
         this.#hints.tell()
       },
@@ -131,25 +138,22 @@ class SqliteStorage implements Storage {
 
   // Another process may hold the lock for a moment: it is opening the file too, or ends and checkpoints.
   async #openWriter(): Promise<SqliteConnection> {
-    const { file, cacheKib, synchronous, openMillis, busyRetryMillis } = this.#settings
-    const until = performance.now() + openMillis
-    for (;;) {
+    const { file, cacheKib, synchronous, openMillis } = this.#settings
+    const open = () => {
+      const connection = openConnection(file, { readOnly: false, cacheKib, synchronous, fold: foldCase })
       try {
-        const connection = openConnection(file, { readOnly: false, cacheKib, synchronous, fold: foldCase })
-        try {
-          prepareOwnTables(connection.db)
-          // SQLite syncs the folder when it makes the WAL, but goes on when that fails.
-          syncFolder(path.dirname(file))
-          return connection
-        } catch (error) {
-          closeAfter(error, connection)
-          throw error
-        }
+        prepareOwnTables(connection.db)
+        // SQLite syncs the folder when it makes the WAL, but goes on when that fails.
+        syncFolder(path.dirname(file))
+        return connection
       } catch (error) {
-        if (!isBusy(error) || performance.now() > until) throw translateError(error)
+        closeAfter(error, connection)
+        throw error
       }
-      await wait(busyRetryMillis)
     }
+    return patiently(openMillis, open).catch((error) => {
+      throw translateError(error)
+    })
   }
 
   #openReader(main = false): SqliteConnection {
@@ -166,6 +170,7 @@ class SqliteStorage implements Storage {
     await this.#opening?.catch(() => {})
     clearInterval(this.#countsTimer)
     this.#hints.close()
+    for (const watch of this.#watches) watch.close()
     await this.#keepCounts()
     const readers = this.#readers
     const remote = this.#remote
@@ -197,7 +202,7 @@ class SqliteStorage implements Storage {
   }
 
   async compare(schema: Schema): Promise<SchemaChange[]> {
-    return compareSchema(this.#open().db, schema)
+    return patiently(ownDeadline, () => compareSchema(this.#open().db, schema))
   }
 
   async apply(schema: Schema, changes: readonly SchemaChange[]): Promise<void> {
@@ -245,6 +250,15 @@ class SqliteStorage implements Storage {
     return this.#hints.add(listener)
   }
 
+  watchChanges(listener: ChangeListener): ChangeWatch {
+    const watch = new SqliteChangeWatch(this.#open().db, listener, {
+      onOthers: () => this.#readers?.endRound(),
+      onClose: (closed) => this.#watches.delete(closed),
+    })
+    this.#watches.add(watch)
+    return watch
+  }
+
   async position(): Promise<number> {
     return this.#takeUp()
   }
@@ -255,16 +269,26 @@ class SqliteStorage implements Storage {
 
   async backup(file: string): Promise<void> {
     this.#open()
-    await copyDatabase(this.#openReader(), file)
+    await copyDatabase(await patiently(ownDeadline, () => this.#openReader()), file)
   }
 
   /** On the connection that writes, whose own commits don't count; a turn never lasts until a timer comes. */
   #hasOthersCommitted(): boolean {
     if (!this.#writer || this.#writer.isDead) return false
-    const version = this.#open().db.prepare('pragma data_version').get()!.data_version
+    const version = this.#readDataVersion()
     const before = this.#dataVersion
     this.#dataVersion = version
     return before !== version
+  }
+
+  /** Undefined where another process takes up the log of one that died. */
+  #readDataVersion(): unknown {
+    try {
+      return this.#open().db.prepare('pragma data_version').get()!.data_version
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      return undefined
+    }
   }
 
   /** Gives what other programs wrote a position, which every transaction of ours does when it begins. */

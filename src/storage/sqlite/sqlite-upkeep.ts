@@ -93,13 +93,15 @@ export class Upkeep {
   afterTurn(): void {
     const found = this.#ask(this.#frames)
     if (!found) return
-    const { log } = found
+    const { log, checkpointed } = found
     // The WAL began anew: it is written from its start again once all of it was moved and nobody reads it.
     if (log < this.#triedAt) {
       this.#triedAt = 0
       this.#anewAt = this.#firstAnewAt
     }
-    if (log - this.#triedAt >= this.#options.framesPerCheckpoint) this.#pending ??= setImmediate(this.#checkpoint)
+    // What another process has moved needs no second move.
+    if (log - Math.max(this.#triedAt, checkpointed) >= this.#options.framesPerCheckpoint)
+      this.#pending ??= setImmediate(this.#checkpoint)
   }
 
   /** Asks nothing more of the connection. */

@@ -1,6 +1,7 @@
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { TableSpec } from '../../schema/index.ts'
-import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
+import { eventInsert, eventRow } from '../sql/event-shape.ts'
+import type { LoggedEvent, MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
 import { emptyTable } from './sqlite-empty.ts'
 import { translateError } from './sqlite-errors.ts'
@@ -11,6 +12,8 @@ import type { StatementCounts } from './sqlite-statement-counts.ts'
  * every statement whose reach is not known. 100,000 rows of some hundred bytes are tens of megabytes.
  */
 export const maxRows = 100_000
+
+const appendEvent: Statement = { sql: eventInsert('?'), reach: 'bounded' }
 
 /**
  * The handle of one member's work.
@@ -30,6 +33,7 @@ export class SqliteWriteSession implements Session {
   /** Savepoints that are open. */
   #depth = 0
   #ended: ErrorCode | undefined
+  #listeners: (() => void)[] | undefined
 
   /** @param counts is told of each statement whose plan matters */
   constructor(connection: SqliteConnection, deadlineAt: number, counts?: StatementCounts) {
@@ -125,6 +129,21 @@ export class SqliteWriteSession implements Session {
     } catch (error) {
       throw this.#failed(translateError(error, this.#connection.db))
     }
+  }
+
+  event(event: LoggedEvent): void {
+    // A document is text, as in a column.
+    this.run(appendEvent, [eventRow(event, JSON.stringify(event.data))])
+  }
+
+  onCommit(listener: () => void): void {
+    this.#listeners ??= []
+    this.#listeners.push(listener)
+  }
+
+  /** It is on disk. */
+  committed(): void {
+    if (this.#listeners) for (const listener of this.#listeners) listener()
   }
 
   /** Why the work may not commit, whatever it returned. */

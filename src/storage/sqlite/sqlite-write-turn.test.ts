@@ -76,6 +76,63 @@ describe('someone outside holds the lock', () => {
   })
 })
 
+describe('somebody passes turns around', () => {
+  function passed() {
+    const said: string[] = []
+    let granted: (() => void) | undefined
+    const turns = {
+      isThere: false,
+      take(then: () => void) {
+        said.push('take')
+        granted = then
+        return this.isThere
+      },
+      give: (refused: boolean) => void said.push(refused ? 'give, refused' : 'give'),
+    }
+    return { said, turns, grant: () => granted!() }
+  }
+
+  test('a write waits for the turn, and gives it back when it is on disk', async () => {
+    const { said, turns, grant } = passed()
+    const { connection, writer } = open({ turns })
+    const written = writer.write(ample, (session) => add(session, 1))
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ids(connection)).toEqual([])
+    turns.isThere = true
+    grant()
+    expect(await written).toBe(1)
+    expect(said).toEqual(['take', 'take', 'give'])
+  })
+
+  test('one whose turn does not come is answered at its deadline, and a turn that comes then is given back', async () => {
+    const { said, turns, grant } = passed()
+    const { writer } = open({ turns })
+    await expect(writer.write({ deadline: 20 }, (session) => add(session, 1))).rejects.toMatchObject({
+      code: 'database_busy',
+      headers: { 'Retry-After': '1' },
+    })
+    grant()
+    expect(said).toEqual(['take', 'give'])
+    await Promise.all([writer.close(), writer.close()])
+  })
+
+  test('one with the turn who finds the file locked gives it back and asks again', async () => {
+    const { said, turns } = passed()
+    turns.isThere = true
+    const { file, writer } = open({ turns })
+    const holder = new DatabaseSync(file)
+    cleanups.push(() => holder.close())
+    holder.exec('begin immediate')
+    const written = writer.write(ample, (session) => add(session, 1))
+    while (said.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    holder.exec('commit')
+    expect(await written).toBe(1)
+    expect(said.slice(0, 3)).toEqual(['take', 'give, refused', 'take'])
+    expect(said.at(-1)).toBe('give')
+  })
+})
+
 describe('the disk is full', () => {
   // Room for some pages more than there are.
   function shrink({ db }: SqliteConnection, pages: number) {

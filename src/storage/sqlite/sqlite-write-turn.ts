@@ -5,9 +5,13 @@ import type { WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
-import { isBusy, isFailedSync, isIoError, translateError } from './sqlite-errors.ts'
+import { isBusy, isFailedSync, isIoError, lockedOut, translateError } from './sqlite-errors.ts'
+import { WritePace } from './sqlite-write-pace.ts'
 import type { WriteMember, WriterOptions, WriteWork } from './sqlite-write-queue.ts'
 import { SqliteWriteSession } from './sqlite-write-session.ts'
+
+/** While a turn is waited for, deadlines are met late by at most this. */
+const sweepMillis = 50
 
 /**
  * Group commit. Writes queue; a turn is one transaction with one fsync, in which they run one after another, each under
@@ -19,7 +23,9 @@ import { SqliteWriteSession } from './sqlite-write-session.ts'
  *   microtasks, and a macrotask that follows directly ends the turn. A member whose promise is still open then awaits
  *   something other than its session, and is refused.
  * - held: the WAL is about to begin anew, and turns wait for a moment.
+ * - asking: other processes write too, and whoever passes the turns around was asked for one (`WriteTurns`).
  * - refused: someone outside holds the lock. A timer tries again, until each member's deadline.
+ * - yielding: nobody passes turns around, and others have written a moment ago: they get the chance to.
  * - dead: COMMIT met an I/O error, or any sync of this connection failed. What is on disk is unknown; COMMIT is never
  *   tried again, nobody is answered any more, and the process must end.
  *
@@ -32,7 +38,8 @@ export class SqliteWriter {
   readonly #options: WriterOptions
   readonly #queue: WriteQueue<WriteMember>
   readonly #rows: SqliteCommitRows
-  #state: 'idle' | 'scheduled' | 'running' | 'refused' | 'held' | 'dead' = 'idle'
+  readonly #pace = new WritePace()
+  #state: 'idle' | 'scheduled' | 'running' | 'asking' | 'refused' | 'yielding' | 'held' | 'dead' = 'idle'
   #isHeld = false
   #closing = false
   #current: WriteMember | undefined
@@ -58,6 +65,7 @@ export class SqliteWriter {
         options,
         work,
         deadlineAt,
+        since: deadlineAt - options.deadline,
         alone,
         session: undefined,
         failed: false,
@@ -93,7 +101,7 @@ export class SqliteWriter {
   async close(): Promise<void> {
     this.#closing = true
     for (const member of this.#queue.remove(() => true)) member.reject(new MonoblocError('shutting_down'))
-    if (this.#state === 'held') this.#rest()
+    if (this.#state === 'held' || this.#state === 'asking') this.#rest()
     if (this.#state === 'idle' || this.#state === 'dead') return
     await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
@@ -107,17 +115,22 @@ export class SqliteWriter {
 
   #begin = (): void => {
     if (this.#state === 'dead') return
-    if (this.#queue.length === 0) {
-      this.#rest()
+    if (this.#queue.length === 0 || this.#isHeld) {
+      this.#options.turns?.give(false)
+      if (this.#queue.length === 0) this.#rest()
+      else this.#state = 'held'
       return
     }
-    if (this.#isHeld) {
-      this.#state = 'held'
+    const { turns } = this.#options
+    if (turns && !turns.take(this.#granted)) {
+      this.#state = 'asking'
+      setTimeout(this.#sweep, sweepMillis)
       return
     }
     try {
       this.#connection.db.exec('begin immediate')
       this.#rows.begin()
+      this.#pace.begun(this.#rows.othersCommitted)
     } catch (error) {
       this.#notBegun(error)
       return
@@ -125,6 +138,19 @@ export class SqliteWriter {
     this.#state = 'running'
     this.#startedAt = performance.now()
     this.#advance()
+  }
+
+  #granted = (): void => {
+    if (this.#state === 'asking') this.#schedule()
+    else if (this.#state !== 'dead') this.#options.turns!.give(false)
+  }
+
+  /** While a turn is waited for. */
+  #sweep = (): void => {
+    if (this.#state !== 'asking') return
+    this.#refuseLate()
+    if (this.#queue.length === 0) this.#rest()
+    else setTimeout(this.#sweep, sweepMillis)
   }
 
   #end = (): void => {
@@ -158,7 +184,7 @@ export class SqliteWriter {
       if (length > 0 && (first.alone || this.#done[0]!.alone)) return undefined
       this.#queue.shift()
       if (first.deadlineAt > now) return first
-      first.reject(notBegun())
+      first.reject(lockedOut('write'))
     }
     return undefined
   }
@@ -267,7 +293,10 @@ export class SqliteWriter {
     this.#done = []
     for (const member of done) {
       if (member.failed) member.reject(translateError(member.outcome, this.#connection.db))
-      else member.resolve(member.outcome)
+      else {
+        member.session!.committed()
+        member.resolve(member.outcome)
+      }
     }
   }
 
@@ -296,19 +325,25 @@ export class SqliteWriter {
     if (this.#connection.db.isTransaction) this.#connection.db.exec('rollback')
     if (isBusy(error)) {
       this.#state = 'refused'
-      setTimeout(this.#retry, this.#options.busyRetryMillis)
+      this.#options.turns?.give(true)
+      setTimeout(this.#retry, this.#pace.refused(this.#queue.first!))
       return
     }
     const translated = translateError(error, this.#connection.db)
     for (const member of this.#queue.remove(() => true)) member.reject(translated)
+    this.#options.turns?.give(false)
     this.#rest()
   }
 
   #retry = (): void => {
     if (this.#state === 'dead') return
-    const now = performance.now()
-    for (const member of this.#queue.remove((waiting) => waiting.deadlineAt <= now)) member.reject(notBegun())
+    this.#refuseLate()
     this.#schedule()
+  }
+
+  #refuseLate(): void {
+    const now = performance.now()
+    for (const member of this.#queue.remove((waiting) => waiting.deadlineAt <= now)) member.reject(lockedOut('write'))
   }
 
   #diesOf(error: unknown): boolean {
@@ -318,19 +353,23 @@ export class SqliteWriter {
   }
 
   #continue(): void {
-    if (this.#queue.length > 0) this.#schedule()
-    else this.#rest()
+    const { turns } = this.#options
+    turns?.give(false)
+    if (this.#queue.length === 0) {
+      this.#rest()
+      return
+    }
+    const pause = turns ? 0 : this.#pace.courtesy()
+    if (pause === 0) {
+      this.#schedule()
+    } else {
+      this.#state = 'yielding'
+      setTimeout(this.#retry, pause)
+    }
   }
 
   #rest(): void {
     this.#state = 'idle'
     for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
-}
-
-function notBegun(): MonoblocError {
-  return new MonoblocError('database_busy', {
-    detail: 'The write did not begin before its deadline.',
-    headers: { 'Retry-After': '1' },
-  })
 }

@@ -1,0 +1,220 @@
+import { MonoblocError } from '../errors.ts'
+import type { Dialect, Session, Statement, Storage } from '../storage/index.ts'
+import { errorText } from './job-failure.ts'
+import type { ClaimedJob } from './job-store.ts'
+
+/** Whether a job that does not end well takes the one that waits for it along. */
+export type NeedRule = 'fail' | 'any'
+
+/** Jobs that one job can wait for by `after`: for more, let a parent have children. */
+export const mostNeeds = 1000
+
+/** Jobs that one statement lets go on. */
+const resolvedAtOnce = 500
+
+const textsFor = (postgres: boolean) => {
+  const uuid = postgres ? '::uuid' : ''
+  const text = postgres ? '::text' : ''
+  const number = postgres ? '::bigint' : ''
+  const texts = (value: string) =>
+    postgres
+      ? `(select value from json_array_elements_text(${value}::json))`
+      : `(select value from json_each(${value}))`
+  const ids = (value: string) =>
+    postgres
+      ? `(select value::uuid from json_array_elements_text(${value}::json))`
+      : `(select value from json_each(${value}))`
+  const open = (job: string) => `exists (select 1 from monobloc_job_need d join monobloc_job n on n.id = d.need${uuid}
+    where d.job = ${job}${text} and n.ended is null)`
+  const isBad = `exists (select 1 from monobloc_job_need d join monobloc_job n on n.id = d.need${uuid}
+    where d.job = monobloc_job.id${text} and d.rule = 'fail' and n.state in ('failed', 'cancelled'))`
+  return {
+    add: `insert into monobloc_job_need (job, need, rule) values ($1, $2, $3) on conflict (job, need) do nothing`,
+    any: `select 1 from monobloc_job where state in ('waiting', 'awaiting') limit 1`,
+    of: `select distinct job from monobloc_job_need where need in ${texts('$1')}`,
+    ready: `select id from monobloc_job where state in ('waiting', 'awaiting') and not ${open('monobloc_job.id')} limit $1`,
+    goOn: `update monobloc_job set
+        state = case when ${isBad} then 'failed' when state = 'awaiting' then 'done' when due > $2${number} then 'delayed' else 'queued' end,
+        ended = case when ${isBad} or state = 'awaiting' then $2${number} end,
+        error = case when ${isBad} then case when state = 'awaiting' then $3 else $4 end end
+      where id in ${ids('$1')} and state in ('waiting', 'awaiting') and not ${open('monobloc_job.id')}
+      returning id, name, state, due`,
+    // Younger than it: what it waited for by `after` is older.
+    children: `select id from monobloc_job where id in (select need${uuid} from monobloc_job_need where job = $1 and need > $1)
+      and ended is null limit $2`,
+    // What has failed because of it waits for it again.
+    waitAgain: `update monobloc_job set state = case when error = $2 then 'awaiting' else 'waiting' end, ended = null
+      where state = 'failed' and error in ($2, $3)
+        and id in (select job${uuid} from monobloc_job_need where need in ${texts('$1')} and rule = 'fail') returning id`,
+    awaitChildren: `update monobloc_job set state = 'awaiting', worker = null, error = null, result = $4
+      where id = $1${uuid} and worker = $2 and attempt = $3`,
+  }
+}
+
+const statements = (postgres: boolean) =>
+  Object.fromEntries(
+    Object.entries(textsFor(postgres)).map(([name, text]): [string, Statement] => [
+      name,
+      { sql: postgres ? text : text.replaceAll(/\$(\d)/g, '?$1'), reach: 'bounded' },
+    ]),
+  ) as Record<keyof ReturnType<typeof textsFor>, Statement>
+
+const made = { sqlite: statements(false), postgres: statements(true) }
+
+/** A job that may run now. */
+export interface Released {
+  name: string
+  due: number
+}
+
+/** What is asked of jobs that wait for others. */
+export class JobNeedStore {
+  readonly #words: (typeof made)['sqlite']
+
+  constructor({ name }: Dialect) {
+    this.#words = made[name]
+  }
+
+  add(session: Session, job: string, need: string, rule: NeedRule) {
+    return session.run(this.#words.add, [job, need, rule])
+  }
+
+  async any(session: Session): Promise<boolean> {
+    return (await session.value(this.#words.any, [])) !== undefined
+  }
+
+  async ready(session: Session, limit: number): Promise<string[]> {
+    return (await session.rows(this.#words.ready, [limit])).map(([id]) => String(id))
+  }
+
+  async of(session: Session, ended: readonly string[]): Promise<string[]> {
+    return (await session.rows(this.#words.of, [JSON.stringify(ended)])).map(([id]) => String(id))
+  }
+
+  /** Those of its children that have not ended. */
+  async openChildren(session: Session, job: string, limit: number): Promise<string[]> {
+    return (await session.rows(this.#words.children, [job, limit])).map(([id]) => String(id))
+  }
+
+  /** What has failed because one failed that now runs again. */
+  async waitAgain(session: Session, need: string): Promise<void> {
+    for (let left = [need]; left.length > 0; ) {
+      const values = [JSON.stringify(left), childFailed, predecessorFailed]
+      left = (await session.rows(this.#words.waitAgain, values)).map(([id]) => String(id))
+    }
+  }
+
+  /** The handler of a job with children is done. @returns 0 where another process has the job */
+  awaitChildren(session: Session, worker: string, { id, attempt }: ClaimedJob, result: string | null) {
+    return session.run(this.#words.awaitChildren, [id, worker, attempt, result])
+  }
+
+  /** Lets those of a list go on whose needs have all ended, and then what waits for them. */
+  async goOn(session: Session, ids: readonly string[], now: number): Promise<Released[]> {
+    const released: Released[] = []
+    for (let left = ids; left.length > 0; ) {
+      const values = [JSON.stringify(left), now, childFailed, predecessorFailed]
+      const rows = await session.rows(this.#words.goOn, values)
+      const ended: string[] = []
+      for (const [id, name, state, due] of rows) {
+        if (state === 'queued') released.push({ name: String(name), due: 0 })
+        else if (state === 'delayed') released.push({ name: String(name), due: Number(due) })
+        else ended.push(String(id))
+      }
+      left = ended.length > 0 ? await this.of(session, ended) : []
+    }
+    return released
+  }
+}
+
+const childFailed = errorText(new MonoblocError('job_child_failed'))
+const predecessorFailed = errorText(new MonoblocError('job_predecessor_failed'))
+
+export interface NeedsOptions {
+  storage: Storage
+  store: JobNeedStore
+  now: () => number
+  released(jobs: readonly Released[]): void
+  failed(error: unknown): void
+}
+
+const deadline = 10_000
+
+/** Milliseconds between two looks at all that wait: for what this process was not told of. */
+const sweepMillis = 5000
+
+/**
+ * Lets go on what waits for others, once those have ended.
+ *
+ * That it may is seen by the rows alone, so whoever looks is right, and a process that dies before it has looked leaves
+ * it to the next: within 5 seconds. As long as nothing waits, nothing is asked but whether something does.
+ */
+export class JobNeeds {
+  readonly #options: NeedsOptions
+  #isUsed = false
+  #ended = new Set<string>()
+  #sweptAt = -Infinity
+  #working: Promise<void> | undefined
+
+  constructor(options: NeedsOptions) {
+    this.#options = options
+  }
+
+  /** Whether something waits, as far as it is known here. */
+  get isUsed(): boolean {
+    return this.#isUsed
+  }
+
+  /** Something waits. */
+  used(): void {
+    this.#isUsed = true
+  }
+
+  /** Reads what a look at the database shows. @returns what is to be done about it */
+  async looked(session: Session): Promise<(() => void) | undefined> {
+    const { store } = this.#options
+    const before = this.#isUsed
+    this.#isUsed = await store.any(session)
+    if (!this.#isUsed || (before && performance.now() - this.#sweptAt < sweepMillis)) return undefined
+    this.#sweptAt = performance.now()
+    const ready = await store.ready(session, resolvedAtOnce)
+    return ready.length > 0 ? () => this.#work(ready, true) : undefined
+  }
+
+  /** Jobs have ended, and that is on disk. */
+  ended(ids: readonly string[]): void {
+    if (ids.length > 0) this.#work(ids)
+  }
+
+  get isWorking(): boolean {
+    return this.#working !== undefined
+  }
+
+  #work(ids: readonly string[], areReady = false): void {
+    for (const id of ids) this.#ended.add(areReady ? `=${id}` : id)
+    this.#working ??= this.#workAll().finally(() => {
+      this.#working = undefined
+    })
+  }
+
+  async #workAll(): Promise<void> {
+    const { storage, store, now, released, failed } = this.#options
+    while (this.#ended.size > 0) {
+      const some = [...this.#ended].slice(0, resolvedAtOnce)
+      for (const id of some) this.#ended.delete(id)
+      const ready = some.filter((id) => id.startsWith('=')).map((id) => id.slice(1))
+      const ended = some.filter((id) => !id.startsWith('='))
+      try {
+        const found = await storage.write({ deadline, isolation: 'committed' }, async (session) => {
+          const waiting = ended.length > 0 ? await store.of(session, ended) : []
+          return store.goOn(session, [...ready, ...waiting], now())
+        })
+        if (found.length > 0) released(found)
+      } catch (error) {
+        // The next look finds it.
+        failed(error)
+        this.#sweptAt = -Infinity
+      }
+    }
+  }
+}

@@ -1,0 +1,7 @@
+export type { CacheStore, CacheStoreOptions, Stored } from './cache-store.ts'
+export { type CachedOptions, createCached, hasCached } from './cached.ts'
+export { wholeTable } from './dependency.ts'
+export { type CacheCounters, ExactCache, type ExactCacheOptions, type Kept } from './exact-cache.ts'
+export { MemoryStore } from './memory-store.ts'
+export { Recording } from './recording.ts'
+export { areOpen, rulesText } from './rules-text.ts'

@@ -1,6 +1,7 @@
 import { MonoblocError } from '../errors.ts'
 import type { Diagnostics, Logger } from '../observe/index.ts'
 import { onlyJson } from './answer.ts'
+import { AnswerCache } from './answer-cache.ts'
 import { BodyEncoder } from './answer-encoded.ts'
 import { AnswerFields, type HeaderOptions } from './answer-fields.ts'
 import { AnswerTags } from './answer-tags.ts'
@@ -56,6 +57,8 @@ export class HttpApp {
   compressFrom: number
   readonly encoder = new BodyEncoder()
   readonly stack: MiddlewareStack | undefined
+  /** Absent where no route keeps its answers. */
+  kept: AnswerCache | undefined
   readonly Context: typeof HandlerContext
   /** Of answers that may be asked for again: whether what they show depends on who asks decides who may keep them. */
   readonly cacheControl: string
@@ -104,9 +107,19 @@ export class HttpApp {
       const route = compileRoute(endpoint, names, this.limits, this.stack?.hooks)
       const { cors, compress } = endpoint.options
       if (compress) this.compressFrom = leastCompressed
+      if (route.cache) this.#keep(route)
       if (cors !== undefined) (this.cors ?? this.#setCors(new CorsRules(undefined))).add(route, cors)
       return route
     })
+  }
+
+  /** What runs before a route may answer each request otherwise: then it is asked each time. */
+  #keep({ label }: Route): void {
+    const { keeping } = this.host
+    if (!keeping) return
+    if (this.stack)
+      this.log.warn(`${label} keeps no answers: the app has middleware or hooks, which run for each request`)
+    else this.kept ??= new AnswerCache(this, keeping)
   }
 
   #setCors(rules: CorsRules): CorsRules {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { type EffectTools, effectTools } from '../effects/index.ts'
 import type { Logger } from '../observe/index.ts'
 import type { NodeRequest, Reply, RequestFacts } from './endpoint-types.ts'
 import type { Exchange } from './exchange.ts'
@@ -17,6 +18,7 @@ export class HandlerContext {
   readonly prepared: unknown
   readonly #exchange: Exchange
   #reply: ReplyState | undefined
+  #effects: EffectTools | undefined
 
   constructor(exchange: Exchange, db: unknown, user: unknown) {
     this.#exchange = exchange
@@ -29,15 +31,26 @@ export class HandlerContext {
   }
 
   get headers(): IncomingHttpHeaders {
+    this.#exchange.looked()
     return this.#exchange.request.headers
   }
 
   get req(): NodeRequest {
+    this.#exchange.looked()
     return this.#exchange.request
   }
 
   get request(): RequestFacts {
+    this.#exchange.looked()
     return this.#exchange.facts
+  }
+
+  get emit(): EffectTools['emit'] {
+    return (this.#effects ??= effectTools(this.db)).emit
+  }
+
+  get enqueue(): EffectTools['enqueue'] {
+    return (this.#effects ??= effectTools(this.db)).enqueue
   }
 
   get log(): Logger {

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Enqueued, Job } from '../effects/index.ts'
 import type { Logger } from '../observe/index.ts'
 import type { AnyModel, InferInput, InferOutput, Row, StandardSchemaV1 } from '../schema/index.ts'
 import type { JsonText } from './answer.ts'
+import type { CacheOptions } from './answer-cache.ts'
 import type { RouteCors } from './cors.ts'
 import type { Hooks } from './hooks.ts'
 import type { MaybePromise } from './host.ts'
@@ -29,6 +31,7 @@ export type Returned =
   | StandardSchemaV1
   | readonly [AnyModel | StandardSchemaV1]
   | StreamReturns<'events' | 'lines', AnyModel | StandardSchemaV1>
+  | Job<any>
   | null
 
 /** What an endpoint answers with: one body (its status is 200, or 204 for null), or one per status. */
@@ -49,15 +52,17 @@ export type Sendable<T> = T extends string
 
 type ValueOfReturned<R> = R extends null
   ? null | undefined | void
-  : R extends StreamReturns<infer Kind, infer Item>
-    ? AsyncIterable<Kind extends 'events' ? ServerEvent<ValueOfReturned<Item>> : ValueOfReturned<Item>>
-    : R extends readonly [infer Item]
-      ? readonly ValueOfReturned<Item>[] | JsonText
-      : R extends StandardSchemaV1
-        ? Sendable<InferInput<R>> | JsonText
-        : R extends AnyModel
-          ? Row<R> | JsonText
-          : unknown
+  : R extends Job<any>
+    ? Enqueued
+    : R extends StreamReturns<infer Kind, infer Item>
+      ? AsyncIterable<Kind extends 'events' ? ServerEvent<ValueOfReturned<Item>> : ValueOfReturned<Item>>
+      : R extends readonly [infer Item]
+        ? readonly ValueOfReturned<Item>[] | JsonText
+        : R extends StandardSchemaV1
+          ? Sendable<InferInput<R>> | JsonText
+          : R extends AnyModel
+            ? Row<R> | JsonText
+            : unknown
 
 /** What a handler may return. */
 export type HandlerResult<R> = undefined extends R
@@ -167,6 +172,11 @@ export interface EndpointOptions<Tools, User, Params, Query, Body, P, Q, B, R, A
    * cookies. `true`: all of them; not where a secret and what a stranger may choose are in one answer.
    */
   compress?: boolean
+  /**
+   * Whether its answers are kept, and given again until what they have read changes: rows through `db`, for the same user and
+   * the same address. GET only. Not for what an answer takes from elsewhere: the time, chance, another server. Default: no.
+   */
+  cache?: boolean | CacheOptions
   /** Whether the reference and the OpenAPI document show it. Default: yes. Pages and other files are no API. */
   reference?: boolean
   /**

@@ -6,6 +6,7 @@ import { FormBody, formType } from './form.ts'
 import { type Use, type Used, useInto } from './middleware.ts'
 import type { Level } from './middleware-stack.ts'
 import type { OperationDetails } from './openapi-details.ts'
+import { RawBody } from './raw-body.ts'
 import { streamsIn } from './returns.ts'
 import type { KnownVersion } from './version-list.ts'
 
@@ -99,6 +100,7 @@ const known = {
   changes: true,
   cors: true,
   compress: true,
+  cache: true,
   reference: true,
   prepare: true,
   handle: true,
@@ -122,6 +124,7 @@ export function createEndpoint<Tools, User>(): EndpointFunction<Tools, User> {
     const method = parts[1] as Method
     checkOptions(`endpoint("${route}")`, options, known)
     if (typeof options.handle !== 'function') throw invalid(route, 'handle is the function that answers')
+    checkCache(route, method, options)
     if (options.body && !withBody.has(method)) throw invalid(route, `${method} has no body`)
     const middleware: Used[] = []
     return {
@@ -136,6 +139,16 @@ export function createEndpoint<Tools, User>(): EndpointFunction<Tools, User> {
   }) as EndpointFunction<Tools, User>
 }
 
+function checkCache(route: string, method: Method, { cache, transaction, prepare, returns }: AnyEndpointOptions): void {
+  if (!cache) return
+  if (typeof cache === 'object') checkOptions(`endpoint("${route}") cache`, cache, { ttl: true, reads: true })
+  if (method !== 'GET') throw invalid(route, 'only answers to GET are kept: leave cache out')
+  if (transaction === false || transaction === 'write' || (returns && streamsIn(returns)))
+    throw invalid(route, 'an answer is kept with one snapshot that it has read: leave transaction out')
+  if (prepare)
+    throw invalid(route, 'what prepare reads is not seen: an endpoint that keeps its answers has only handle')
+}
+
 /** What is made while it is sent outlives every transaction of its request. */
 function withoutTransaction(route: string, options: AnyEndpointOptions): AnyEndpointOptions {
   if (!options.returns || !streamsIn(options.returns)) return options
@@ -144,8 +157,9 @@ function withoutTransaction(route: string, options: AnyEndpointOptions): AnyEndp
   return { ...options, transaction: false, idempotency: false }
 }
 
-/** A form is read as such, up to what its fields may have together. */
+/** A form is read as such, up to what its fields may have together; a raw body comes in the types that it names. */
 function formed(options: AnyEndpointOptions): Pick<Endpoint, 'options' | 'accepts'> {
+  if (options.body instanceof RawBody) return { options, accepts: options.body.types }
   if (!(options.body instanceof FormBody)) return { options }
   return { options: { ...options, bodyLimit: options.bodyLimit ?? options.body.limit }, accepts: [formType] }
 }

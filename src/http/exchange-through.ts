@@ -85,6 +85,11 @@ export class ExchangeThrough extends Exchange {
     })
   }
 
+  /** Middleware may answer each request otherwise. */
+  protected override get mayBeKept(): boolean {
+    return false
+  }
+
   override get target(): string {
     return this.request.originalUrl ?? this.request.url!
   }
@@ -153,9 +158,20 @@ export class ExchangeThrough extends Exchange {
 
   override parse(bytes: Buffer): unknown {
     if (!this.#parsed) return super.parse(bytes)
+    if (this.route!.raw) return this.#bytesOf(bytes)
     // A parser that middleware brings takes what ours refuses: a key that stands there twice, a number that is lost.
     if (this.#raw) checkAsRead(this.request.headers, bytes, this.route!.bodyLimit, (plain) => super.parse(plain))
     return this.request.body
+  }
+
+  /** What a handler is given that wants the bytes, where middleware has read them. */
+  #bytesOf(bytes: Buffer): Buffer {
+    if (this.#raw) return bytes
+    const { body } = this.request
+    if (Buffer.isBuffer(body)) return body
+    throw new MonoblocError('internal', {
+      detail: `${this.route!.label}: what is in front of it has read the body, and its bytes are gone.`,
+    })
   }
 
   override answer(answer: Answer): void {

@@ -4,9 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { ScopedDb } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
-import { isRequestId, type Logger, nextRequestId } from '../observe/index.ts'
+import { isRequestId, type Logger, newTraceId, nextRequestId } from '../observe/index.ts'
 import type { Answer } from './answer.ts'
 import { discardBody } from './answer-body.ts'
+import type { Making } from './answer-cache.ts'
 import { sendAnswer, sendProblem } from './answer-send.ts'
 import type { HttpApp } from './app.ts'
 import { HandlerContext } from './context.ts'
@@ -55,8 +56,14 @@ export class Exchange {
   /** Of the path's parameters, in order. */
   readonly values: string[] = []
   readonly trace: Trace | undefined
+  /** Of a request that may write and came without a trace: one that begins with it. */
+  #newTrace: string | null = null
   /** Something has been waited for since `startedAt`. */
   #waited = false
+  /** Of what is kept, from before anything was read. */
+  readonly mark: number
+  /** The answer is to be kept. */
+  making: Making | undefined
   #arriving: boolean
   #abort: AbortController | undefined
   #form: FormRead | undefined
@@ -68,6 +75,7 @@ export class Exchange {
     this.request = request
     this.response = response
     this.#arriving = arriving
+    this.mark = app.kept === undefined ? 0 : app.kept.mark
     const { 'x-request-id': given, traceparent } = request.headers
     this.id = given !== undefined && isRequestId(given) ? given : nextRequestId()
     this.trace = traceparent === undefined ? undefined : continueTrace(traceparent as string)
@@ -80,6 +88,27 @@ export class Exchange {
       this.fail(error)
     }
     this.#arriving = false
+  }
+
+  /** Its bytes have just been read, and nothing was waited for since. */
+  get isArriving(): boolean {
+    // A pipelined request that waits for its turn to answer may have been sent later than what was read before it.
+    return this.#arriving && this.response.socket !== null
+  }
+
+  /** Whether its answer may be one that is kept. */
+  protected get mayBeKept(): boolean {
+    return true
+  }
+
+  /** The handler looks at more of the request than its input. */
+  looked(): void {
+    this.making?.recording.spoil('it looks at the header of the request')
+  }
+
+  /** Goes on with `next` when a promise resolves. */
+  later(promise: Promise<unknown>, next: () => void): void {
+    this.#when(promise, next)
   }
 
   /** The request target as it came. */
@@ -99,7 +128,8 @@ export class Exchange {
   }
 
   get log(): Logger {
-    return this.app.log.child({ request: this.id, ...(this.trace && { trace: this.trace.id }) })
+    const trace = this.trace?.id ?? this.#newTrace
+    return this.app.log.child({ request: this.id, ...(trace && { trace }) })
   }
 
   /** Made when it is asked for: most requests end before anyone could use it. */
@@ -162,7 +192,9 @@ export class Exchange {
       this.receive(route, (error, bytes) => this.#step(this.#received, error ?? bytes))
       return
     }
-    this.#validate()
+    if (route.cache !== undefined && app.kept !== undefined && this.mayBeKept)
+      app.kept.take(this, () => this.#validate())
+    else this.#validate()
   }
 
   /** Reads the body, and calls `done` once. */
@@ -198,6 +230,7 @@ export class Exchange {
   /** What the bytes of a body say. */
   parse(bytes: Buffer): unknown {
     if (this.#form) return this.#form.values
+    if (this.route!.raw) return bytes
     return parseStrictJson(bytes, this.app.limits.jsonDepth)
   }
 
@@ -262,8 +295,12 @@ export class Exchange {
     return value.then((result) => this.#answerOf(result, context))
   }
 
-  #answerOf(value: unknown, context: HandlerContext): Answer {
-    ScopedDb.finish(context.db)
+  #answerOf(value: unknown, context: HandlerContext): MaybePromise<Answer> {
+    const effects = ScopedDb.finish(context.db)
+    return effects ? effects.then(() => this.#made(value, context)) : this.#made(value, context)
+  }
+
+  #made(value: unknown, context: HandlerContext): Answer {
     const answer = this.route!.returns.answer(value, HandlerContext.replyOf(context))
     // Part of what is recorded for an Idempotency-Key; of a safe request it depends on what is sent, and is added then.
     if (answer.tag === null || this.route!.safe) return answer
@@ -274,6 +311,7 @@ export class Exchange {
     this.done = true
     if (this.#timer) clearTimeout(this.#timer)
     if (answer.replayed) this.takeBack()
+    if (this.making !== undefined) this.app.kept!.made(this, answer)
     sendAnswer(this, answer)
   }
 
@@ -285,6 +323,7 @@ export class Exchange {
   /** Answers with a problem; once an answer has begun, ends what can't be finished. */
   fail(error: unknown): void {
     clearTimeout(this.#timer)
+    if (this.making !== undefined) this.app.kept!.made(this, null)
     if (!this.done) this.takeBack()
     this.done = true
     if (!this.response.headersSent) sendProblem(this, error)
@@ -300,10 +339,10 @@ export class Exchange {
       user: this.user,
       deadline,
       label: route.label,
-      // A pipelined request that waits for its turn to answer may have been sent later than what was read before it.
-      arriving: this.#arriving && this.response.socket !== null,
+      arriving: this.isArriving,
+      recorder: this.making?.recording,
       cause: this.id,
-      trace: this.trace?.id ?? null,
+      trace: this.trace?.id ?? (route.mode === 'read' ? null : (this.#newTrace ??= newTraceId())),
       idempotency: this.#claim(),
     }
   }

@@ -1,4 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ExactCache, Recording } from '../cache/index.ts'
+import type { Guard } from '../commit/index.ts'
+import type { AnyModel } from '../schema/index.ts'
 import type { Answer } from './answer.ts'
 
 /** A result that may be there at once. The paths of reads stay synchronous where the engine is. */
@@ -30,8 +33,10 @@ export interface Unit<User = unknown> {
   arriving: boolean
   /** The request's id: the cause in the commit log. */
   cause: string
-  /** The W3C trace id (32 hexadecimal digits) of a request that came with one. */
+  /** The W3C trace id (32 hexadecimal digits) of a request that came with one, or may write. */
   trace: string | null
+  /** Hears what is read, where the answer is to be kept. */
+  recorder?: Recording | undefined
   /** Present on a POST with the header, only with `write` and `false`. */
   idempotency: IdempotencyClaim | null
 }
@@ -41,6 +46,18 @@ export interface UnitScope {
   db: unknown
   /** The user as this unit of work sees them, where it looked again. */
   user?: unknown
+}
+
+/** Where answers are kept, and what tells for whom. */
+export interface Keeping {
+  cache: ExactCache
+  /** What a user may do. */
+  guardFor: (user: object) => Guard
+  /** Undefined in an app without users. */
+  userModel: AnyModel | undefined
+  keyOf: (user: object) => unknown
+  /** Nobody is known but by the Authorization field. */
+  onlyTokens: boolean
 }
 
 /**
@@ -67,6 +84,8 @@ export interface HttpHost<User = unknown> {
   run: (unit: Unit<User>, work: (scope: UnitScope) => MaybePromise<Answer>) => MaybePromise<Answer>
   /** For `prepare` of an endpoint: no transaction, each call of `db` is a snapshot of its own, nothing can be written. */
   prepare: (unit: Unit<User>, work: (scope: UnitScope) => MaybePromise<unknown>) => MaybePromise<unknown>
+  /** Where answers are kept; absent where nothing is. */
+  keeping?: Keeping
   /** Members of every handler's context besides `db`: `auth`, and what later rooms add. */
   tools?: Record<string, unknown>
 }

@@ -3,6 +3,7 @@ import { closedInput, type JsonSchema, nothing, type StandardSchemaV1 } from '..
 import type { Endpoint } from './endpoint.ts'
 import type { Method } from './endpoint-types.ts'
 import { FileField, FormBody, type FormFields } from './form.ts'
+import { jobsIn } from './job-answer.ts'
 import { jsonType } from './media-type.ts'
 import { codesOf, type DocumentErrors } from './openapi-errors.ts'
 import { type HeaderFieldName, headerFields, type SharedParameterName } from './openapi-headers.ts'
@@ -175,6 +176,7 @@ function answersOf(
   const answers: Record<string, JsonSchema> = {}
   for (const [status, content] of contentsOf(endpoint)) {
     const fields = new Set(endpoint.openapi?.headers?.[status])
+    if (jobsIn(endpoint.options.returns)?.has(Number(status))) fields.add('Location').add('Retry-After')
     if (safe && status === 200) fields.add('ETag')
     if (status === 206 && content === 'any') fields.add('Content-Range')
     for (const name of fields) context.headers.add(name)

@@ -1,6 +1,7 @@
 import type { Definition } from '../access/index.ts'
 import { checkOptions, MonoblocError } from '../errors.ts'
 import { type AnyModel, Model, type Relations, type Schema } from '../schema/index.ts'
+import type { CacheOptions } from './answer-cache.ts'
 import type { RouteCors } from './cors.ts'
 import { type Endpoint, createEndpoint as endpointFunction } from './endpoint.ts'
 import { capitalised, type ResourceEndpoint } from './resource-details.ts'
@@ -22,6 +23,7 @@ const known = {
   tags: true,
   cors: true,
   compress: true,
+  cache: true,
   changes: true,
 } satisfies Record<keyof ResourceOptions<any, any>, true>
 
@@ -46,6 +48,11 @@ export interface ResourceOptions<Ms, M, C = any> {
   cors?: RouteCors
   /** Whether its answers are compressed, where that is not what `backend({ compress })` says. */
   compress?: boolean
+  /**
+   * Whether answers to GET, of lists and of rows, are kept, and given again until a row that they show, or by which they are
+   * chosen, has changed. Default: no.
+   */
+  cache?: boolean | Pick<CacheOptions, 'ttl'>
   /** What versions of the API have changed in its rows, in words of one row: see `backend({ versions })`. */
   changes?: ResourceChanges<C>
 }
@@ -111,7 +118,7 @@ function checkInclude(schema: Schema, model: AnyModel, path: string): void {
 function endpointMaker(
   definition: Definition,
   model: AnyModel,
-  { tags, at, changes, cors, compress }: ResourceOptions<any, any>,
+  { tags, at, changes, cors, compress, cache }: ResourceOptions<any, any>,
 ): ResourceEndpoint {
   const endpoint = endpointFunction<any, any>()
   return (route, { operation, openapi, accepts, ...options }) => {
@@ -124,6 +131,7 @@ function endpointMaker(
         operationId: operation + capitalised(model),
         ...(cors !== undefined && { cors }),
         ...(compress !== undefined && { compress }),
+        ...(cache && keeping.has(operation) && { cache }),
         ...(changes && { changes: changesOf(operation, changes) }),
         ...options,
       } as never,
@@ -140,6 +148,7 @@ function endpointMaker(
   }
 }
 
+const keeping = new Set(['list', 'read'])
 const sparseOperations = new Set(['list', 'query', 'read'])
 
 function invalid(model: AnyModel, detail: string): MonoblocError {

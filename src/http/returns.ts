@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream'
+import type { Job } from '../effects/index.ts'
 import { MonoblocError } from '../errors.ts'
 import { type AnyModel, type JsonSchema, jsonSchemaOf, Model, type StandardSchemaV1 } from '../schema/index.ts'
 import { type Answer, type AnswerBody, JsonText, onlyJson } from './answer.ts'
 import { BlobBody, SizedBody } from './answer-body.ts'
 import type { Returned, Returns } from './endpoint-types.ts'
+import { acceptedAnswer, acceptedSchema, isJob, jobsIn } from './job-answer.ts'
 import { acceptsJson, jsonType, qualityOf } from './media-type.ts'
 import { rowSchema } from './model-schema.ts'
 import type { ReplyState } from './reply.ts'
@@ -30,6 +32,7 @@ export class CompiledReturns {
   readonly #serialisers = new Map<number, Serialise | null>()
   readonly #usual: number
   readonly #streams: Map<number, StreamReturns> | undefined
+  readonly #jobs: Map<number, Job> | undefined
   readonly #freely: boolean
 
   /**
@@ -39,6 +42,7 @@ export class CompiledReturns {
   constructor(returns: Returns | undefined, freely = true) {
     this.#freely = freely
     this.#streams = returns === undefined ? undefined : streamsIn(returns)
+    this.#jobs = jobsIn(returns)
     this.shapes = returns === undefined ? undefined : shapesOf(returns)
     for (const [status, { schema }] of this.shapes ?? []) {
       this.#serialisers.set(status, schema && compileSerialiser(schema))
@@ -63,6 +67,8 @@ export class CompiledReturns {
       throw new MonoblocError('response_invalid', {
         detail: `The handler answered ${given}, which is not in its returns.`,
       })
+    const job = this.#jobs?.get(given)
+    if (job) return acceptedAnswer(given, job, value, reply)
     const headers = reply?.fields
     if (serialise === null) {
       if (value !== undefined && value !== null)
@@ -173,12 +179,13 @@ export function shapesOf(returns: Returns): Map<number, ReturnedShape> {
 function isReturned(returns: unknown): returns is Returned {
   if (returns === null || returns instanceof Model || returns instanceof StreamReturns) return true
   if (Array.isArray(returns)) return returns.length === 1 && returns[0] !== null && isReturned(returns[0])
-  return typeof returns === 'object' && '~standard' in returns
+  return typeof returns === 'object' && ('~standard' in returns || isJob(returns))
 }
 
 function shapeOf(returned: Returned): ReturnedShape {
   if (returned === null) return { schema: null, item: null, model: undefined, list: false }
   if (returned instanceof StreamReturns) return { ...shapeOf(returned.item), type: returned.type }
+  if (isJob(returned)) return { schema: acceptedSchema, item: acceptedSchema, model: undefined, list: false }
   if (Array.isArray(returned)) {
     const one = shapeOf(returned[0])
     return { ...one, schema: listSchema(one.schema!), list: true }

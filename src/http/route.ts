@@ -1,9 +1,11 @@
-import { closedInput, type StandardSchemaV1 } from '../schema/index.ts'
+import { closedInput, millisecondsOf, type StandardSchemaV1 } from '../schema/index.ts'
+import type { RouteCache } from './answer-cache.ts'
 import type { Endpoint } from './endpoint.ts'
 import { FormBody } from './form.ts'
 import { type AfterHook, type Hooks, withBefore } from './hooks.ts'
 import type { HttpLimits } from './limits.ts'
 import { jsonType } from './media-type.ts'
+import { RawBody } from './raw-body.ts'
 import { CompiledReturns } from './returns.ts'
 
 /** An endpoint as the server runs it: every default filled in, everything compiled. */
@@ -21,9 +23,13 @@ export interface Route {
   readonly bodySchema: StandardSchemaV1 | undefined
   /** What the parts of a form are; undefined where the body is JSON. */
   readonly form: FormBody | undefined
+  /** Its handler is given the bytes of the body. */
+  readonly raw: boolean
   /** Media types of the body, the usual one first. */
   readonly accepts: readonly string[]
   readonly returns: CompiledReturns
+  /** Undefined where its answers are made anew each time. */
+  readonly cache: RouteCache | undefined
   readonly mode: 'read' | 'write' | false
   readonly deadline: number
   readonly bodyLimit: number
@@ -63,8 +69,10 @@ export function compileRoute(
     querySchema: options.query,
     bodySchema: options.body && closedInput(options.body),
     form: options.body instanceof FormBody ? options.body : undefined,
+    raw: options.body instanceof RawBody,
     accepts: endpoint.accepts ?? [jsonType],
     returns: new CompiledReturns(options.returns, mode === false || !endpoint.definition),
+    cache: cacheOf(options.cache),
     mode,
     deadline: options.deadline ?? limits.deadline,
     bodyLimit: options.bodyLimit ?? limits.body,
@@ -77,4 +85,10 @@ export function compileRoute(
     handle: options.handle as Route['handle'],
     after: hooks.flatMap(({ after }) => after ?? []).toReversed(),
   }
+}
+
+function cacheOf(option: Endpoint['options']['cache']): RouteCache | undefined {
+  if (!option) return undefined
+  const { ttl, reads } = option === true ? {} : option
+  return { ttl: ttl === undefined ? undefined : millisecondsOf(ttl), reads, asked: new Set() }
 }

@@ -169,7 +169,16 @@ const mostInRound = 900
 function arrivals(app: HttpApp): { handle: http.RequestListener; count(server: http.Server): void } {
   let connections = 0
   return {
-    handle: (request, response) => new Exchange(app, request, response, connections <= mostInRound).start(),
+    handle: (request, response) => {
+      const arriving = connections <= mostInRound
+      const { kept } = app
+      if (kept !== undefined) {
+        // What was waited for has come later than the round in which the request arrived.
+        const goOn = () => new Exchange(app, request, response).start()
+        if (kept.answerAtOnce(request, response, arriving, goOn)) return
+      }
+      new Exchange(app, request, response, arriving).start()
+    },
     count(server) {
       server.on('connection', (socket) => {
         connections++

@@ -3,6 +3,7 @@ import { closedInput } from '../schema/index.ts'
 import type { HandlerContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import { FormBody } from './form.ts'
+import { RawBody } from './raw-body.ts'
 import { shapesOf } from './returns.ts'
 import { type Asked, OlderAnswer } from './version-answer.ts'
 import { olderInput } from './version-input.ts'
@@ -94,7 +95,7 @@ function older(endpoint: Endpoint, { name }: KnownVersion, changes: readonly Cha
   }
 }
 
-const isJson = (body: unknown) => body !== undefined && !(body instanceof FormBody)
+const isJson = (body: unknown) => body !== undefined && !(body instanceof FormBody) && !(body instanceof RawBody)
 
 const plain: Asked = { fields: undefined, included: [] }
 

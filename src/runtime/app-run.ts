@@ -13,7 +13,8 @@ import { type Config, loadConfig } from './config.ts'
 import { ConnectionDrain } from './connection-drain.ts'
 import { EmbeddedRequests } from './embedded-requests.ts'
 import { type Address, checkPort, listenOn } from './listening.ts'
-import { definitionOf, flatServed } from './served.ts'
+import { programs } from './program-registry.ts'
+import { allServed } from './served.ts'
 import { type Service, service, services } from './service.ts'
 import { wantsColour } from './start-report.ts'
 
@@ -58,12 +59,14 @@ const ephemeralSecret = 'MONOBLOC_SECRET is not set: tokens are signed with a ra
 export async function createAppRun(options: RunOptions, start: StartOptions): Promise<AppRun> {
   const { environment, folder, listen = true, now = Date.now } = start
   const config = loadConfig({ options, environment, folder, port: start.port, signs: hasUsers(options) })
-  const log = await createLogger({
+  const { supervised } = programs()
+  const ownLog = await createLogger({
     level: config.logLevel,
     format: config.logFormat,
     colour: wantsColour(),
     destination: start.logTo,
   })
+  const log = supervised ? ownLog.child({ process: supervised.number }) : ownLog
   const diagnostics = new Diagnostics()
   logDiagnostics(diagnostics, log)
   for (const note of config.notes) log.warn(note)
@@ -72,21 +75,29 @@ export async function createAppRun(options: RunOptions, start: StartOptions): Pr
   const composed = await compose({ options, listen, config, log, diagnostics, health, monitor, now })
   if (composed.data && config.secret.from === 'random' && config.mode === 'development') log.info(ephemeralSecret)
   const drain = new ConnectionDrain(composed.server)
+  if (supervised) supervised.drain = config.drain
   const embedded = new EmbeddedRequests()
 
   const http = service({
     name: 'http',
     async start() {
-      if (listen) run.address = await listenOn(composed.server, config.port, config.host)
+      if (listen) {
+        const { server } = composed
+        run.address = await (supervised
+          ? supervised.listen(server, config.port, config.host)
+          : listenOn(server, config.port, config.host))
+      }
       health.phase = 'ready'
     },
     async stop() {
       health.phase = 'stopping'
       run.address = undefined
+      await supervised?.leave()
       composed.endStreams()
-      const grace = Math.min(idleGrace[config.mode], config.drain)
+      const patience = supervised?.patience
+      const grace = patience ?? Math.min(idleGrace[config.mode], config.drain)
       const [own, others] = await Promise.all([
-        listen ? drain.drain({ deadline: config.drain, idleGrace: grace }) : { cut: 0 },
+        listen ? drain.drain({ deadline: config.drain + (patience ?? 0), idleGrace: grace }) : { cut: 0 },
         embedded.drain(config.drain),
       ])
       const cut = own.cut + others
@@ -100,7 +111,7 @@ export async function createAppRun(options: RunOptions, start: StartOptions): Pr
   // Said before the database is opened and, maybe, filled for minutes.
   const port = service({
     name: 'port',
-    start: () => listen && composed.data && checkPort(config.port, config.host),
+    start: () => listen && composed.data && supervised?.first !== false && checkPort(config.port, config.host),
     stop() {},
   })
   const loop = service({ name: 'loop monitor', start: () => monitor.start(), stop: () => monitor.stop() })
@@ -127,5 +138,5 @@ export async function createAppRun(options: RunOptions, start: StartOptions): Pr
 }
 
 function hasUsers({ serve }: BackendOptions): boolean {
-  return definitionOf(flatServed(serve))?.user !== undefined
+  return allServed(serve).definition?.user !== undefined
 }

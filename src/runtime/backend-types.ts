@@ -1,5 +1,7 @@
 import type { Definition } from '../access/index.ts'
+import type { CacheCounters } from '../cache/index.ts'
 import type { SystemDb } from '../commit/index.ts'
+import type { EffectTools, Jobs, Schedules, Subscribers, WebhookControl } from '../effects/index.ts'
 import type { MonoblocError } from '../errors.ts'
 import type {
   ApiInfo,
@@ -162,6 +164,15 @@ export interface SettledAnswer {
   body?: unknown
 }
 
+/** What is kept in this process, and counts since its start. */
+export interface CacheReport extends CacheCounters {
+  entries: number
+  /** About what they take. */
+  bytes: number
+  /** Bytes at most. */
+  capacity: number
+}
+
 /** A backend: what it serves, and how it starts and stops. */
 export interface Backend {
   readonly name: string
@@ -185,9 +196,9 @@ export interface Backend {
    * One transaction outside HTTP, as the system, while the backend runs: for scripts, tests and timers of one's own.
    * Resolves when it is on disk.
    *
-   *     await app.transaction(async (db: SystemDb<typeof models, typeof User>) => { … })
+   *     await app.transaction(async (db: SystemDb<typeof models, typeof User>, { emit, enqueue }) => { … })
    */
-  transaction<D extends SystemDb<any, any>, T>(work: (db: D) => Promise<T>): Promise<T>
+  transaction<D extends SystemDb<any, any>, T>(work: (db: D, tools: EffectTools) => Promise<T>): Promise<T>
   /**
    * Settles an `Idempotency-Key` that answers 409 `outcome_unknown`: with what it should answer from now on, or with
    * null to let the request run again.
@@ -202,10 +213,20 @@ export interface Backend {
    *     app.use(helmet()).use('/admin', requireAdmin)
    */
   use: Use<Backend>
+  /** What answers and results are kept, and how often that was of use; undefined while it does not run, and where none are. */
+  readonly cache: CacheReport | undefined
   /** Every route, without starting anything. */
   routes(): RouteInfo[]
   /** What it would start with, for tools: its configuration and its models. Nothing is opened or written. */
   inspect(options?: Pick<StartOptions, 'environment' | 'folder'>): Inspection
+  /** Its jobs, while it runs: what became of them, cancel, retry, pause and resume. */
+  readonly jobs: Jobs
+  /** Its schedules, while it runs: the next ticks, the last ones, pause, resume, run now. */
+  readonly schedules: Schedules
+  /** Its subscribers, while it runs: how far each has come, what fails, pause, resume, replay, skip. */
+  readonly subscribers: Subscribers
+  /** The endpoints of its webhooks, while it runs: add, disable, rotate secrets; what was sent, replay, skip. */
+  readonly webhooks: WebhookControl
   /** Where it listens, while it does. */
   readonly address: Address | undefined
   /** The logger of the running backend; before it has started, one that writes nothing. */

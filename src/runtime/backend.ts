@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ScopedDb, type StoredAnswer } from '../commit/index.ts'
+import { type EffectTools, effectTools } from '../effects/index.ts'
 import { checkOptions, MonoblocError } from '../errors.ts'
 import { type Done, type Use, type Used, useInto } from '../http/index.ts'
 import { silentLogger } from '../observe/index.ts'
@@ -7,6 +8,7 @@ import { type AppRun, createAppRun } from './app-run.ts'
 import type {
   Backend,
   BackendOptions,
+  CacheReport,
   Listening,
   RunOptions,
   SettledAnswer,
@@ -20,7 +22,7 @@ import { idempotencyScope } from './http-host.ts'
 import type { Address } from './listening.ts'
 import { answerMark, refuse } from './node-handler.ts'
 import { runProgram } from './program.ts'
-import { definitionOf, flatServed } from './served.ts'
+import { allServed } from './served.ts'
 import { service } from './service.ts'
 
 /** By which the command recognises a backend, also one of another copy of this package. */
@@ -68,6 +70,8 @@ const known = {
   logFormat: true,
   bodyLimit: true,
   drain: true,
+  jobs: true,
+  cache: true,
 } satisfies Record<keyof BackendOptions, true>
 
 // `testing` is in no public type: see compose-data.ts.
@@ -91,6 +95,16 @@ const nowhere: Address = { url: '', host: '', port: 0, askedFor: 0 }
 
 function invalid(detail: string): MonoblocError {
   return new MonoblocError('definition_invalid', { detail })
+}
+
+/** One transaction as the system. */
+export function transactionOf<D, T>(
+  { units }: ComposedData,
+  work: (db: D, tools: EffectTools) => Promise<T>,
+): Promise<T> {
+  return units.write({ deadline: transactionDeadline }, 'system', (db) =>
+    ScopedDb.whole(db as D, (own) => work(own, effectTools(own))),
+  )
 }
 
 // As long as a request's: whoever has more to do makes several transactions of it.
@@ -145,6 +159,24 @@ class AppBackend implements Backend {
     return this.#run?.log ?? silentLogger
   }
 
+  get subscribers() {
+    return this.#data().effects.subscribers
+  }
+
+  get jobs() {
+    return this.#data().effects.jobs
+  }
+
+  get schedules() {
+    return this.#data().effects.schedules
+  }
+
+  get webhooks() {
+    const { webhooks } = this.#data().effects
+    if (!webhooks) throw invalid('app.webhooks: this app serves no webhooks.')
+    return webhooks
+  }
+
   get address() {
     return this.#run?.address
   }
@@ -183,9 +215,13 @@ class AppBackend implements Backend {
     return this.#service.stop()
   }
 
-  transaction<D, T>(work: (db: D) => Promise<T>): Promise<T> {
-    const { units } = this.#data()
-    return units.write({ deadline: transactionDeadline }, 'system', (db) => ScopedDb.whole(db as D, work))
+  transaction<D, T>(work: (db: D, tools: EffectTools) => Promise<T>): Promise<T> {
+    return transactionOf(this.#data(), work)
+  }
+
+  get cache(): CacheReport | undefined {
+    const cache = this.#run?.data?.cache
+    return cache && { ...cache.counters, entries: cache.size, bytes: cache.bytes, capacity: cache.capacity }
   }
 
   settle({ key, route, user }: UnsettledClaim, answer: SettledAnswer | null): Promise<void> {
@@ -202,14 +238,14 @@ class AppBackend implements Backend {
   }
 
   inspect({ environment, folder }: StartOptions = {}) {
-    const definition = definitionOf(flatServed(this.#options.serve))
+    const { definition } = allServed(this.#options.serve)
     const { seed } = this.#options
     return { config: this.#configuration(environment, folder), schema: definition?.schema, definition, seed }
   }
 
   #configuration(environment: NodeJS.ProcessEnv | undefined, folder: string | undefined) {
     try {
-      const signs = definitionOf(flatServed(this.#options.serve))?.user !== undefined
+      const signs = allServed(this.#options.serve).definition?.user !== undefined
       return loadConfig({ options: this.#options, environment, folder, signs, dry: true })
     } catch (error) {
       if (error instanceof MonoblocError) return error

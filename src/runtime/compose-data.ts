@@ -1,14 +1,15 @@
 import { type Definition, Identity, Tokens } from '../access/index.ts'
-import { Idempotency, IdempotencyRecord, ScopedDb, Units } from '../commit/index.ts'
+import { ExactCache, hasCached } from '../cache/index.ts'
+import { Idempotency, Units } from '../commit/index.ts'
+import { type Effect, neededAfter } from '../effects/index.ts'
 import type { HttpHost } from '../http/index.ts'
-import { databaseParts, duplicateIndexes, Queries, type Storage } from '../storage/index.ts'
-import { seedDeadline } from './app-data.ts'
+import { databaseParts, Queries, type Storage } from '../storage/index.ts'
 import type { RunContext } from './app-run.ts'
+import { type ComposedEffects, composeEffects } from './compose-effects.ts'
+import { databaseService, warnOfModels } from './database-service.ts'
 import { createHttpHost } from './http-host.ts'
-import { appMigrations, productionMigrations } from './migration-files.ts'
-import { programRunner } from './migration-program.ts'
-import { checkSchema } from './schema-check.ts'
-import { type Service, service } from './service.ts'
+import { programs } from './program-registry.ts'
+import type { Service } from './service.ts'
 import { storageReports } from './storage-diagnostics.ts'
 import { createUpkeep } from './upkeep.ts'
 
@@ -18,7 +19,10 @@ export interface ComposedData {
   /** Absent in an app without users. */
   identity: Identity | undefined
   idempotency: Idempotency
+  /** Absent where nothing is kept. */
+  cache: ExactCache | undefined
   storage: Storage
+  effects: ComposedEffects
   /** In the order in which they start. */
   services: Service[]
 }
@@ -27,18 +31,22 @@ export interface ComposedData {
 const tokenLifetime = 24 * 60 * 60
 
 /** Everything that an app with models has: database, units of work, identity. */
-export function composeData(context: RunContext, definition: Definition): ComposedData {
+export function composeData(context: RunContext, definition: Definition, effects: readonly Effect[]): ComposedData {
   const { options, config, log, diagnostics, health, now } = context
   const { schema, policies, hooks, user } = definition
   const { storage, migrator } = databaseParts(config.database, {
     mode: config.mode === 'production' ? 'production' : 'development',
     clock: { now },
     ...storageReports(diagnostics, log),
+    turns: programs().supervised?.turns,
     // In no public type: the fault campaign must see it lose what was acknowledged.
     ...('testing' in options && { testing: options.testing }),
   })
   const queries = new Queries(storage.dialect, schema, { now })
-  const units = new Units({ storage, queries, schema, hooks, guardFor: (acting) => policies.guard(schema, acting) })
+  const guardFor = (acting: object | null) => policies.guard(schema, acting)
+  const cache =
+    config.cache > 0 ? new ExactCache({ storage, schema, capacity: config.cache, now, isUsed: hasCached() }) : undefined
+  const units = new Units({ storage, queries, schema, hooks, guardFor, keeper: cache })
   const idempotency = new Idempotency(storage, queries, { now })
   const tokens = new Tokens({
     secret: config.secret.value,
@@ -48,61 +56,54 @@ export function composeData(context: RunContext, definition: Definition): Compos
   })
   const identity = user && new Identity({ storage, queries, tokens, user, schemes: options.auth?.schemes })
   policies.check(schema)
-  const silent = [...schema.models.values()].filter((model) => model !== IdempotencyRecord && !policies.has(model))
-  if (config.mode === 'development' && silent.length > 0) {
-    log.warn(
-      `no policy grants anything of ${silent.map(({ name }) => name).join(', ')}: users are refused everything there`,
-    )
-  }
-  if (config.mode === 'development') {
-    for (const { index, coveredBy, table } of duplicateIndexes(schema)) {
-      const cover = coveredBy === 'key' ? `the key of ${table}` : coveredBy
-      log.warn(`the index ${index} is not needed: ${cover} begins with the same fields`)
-    }
-  }
+  warnOfModels(context, definition)
   health.check('database', () => storage.read({ deadline: probeDeadline }, (session) => session.first(anything, [])))
 
-  async function prepare(): Promise<void> {
-    const { applied, newer } = await checkSchema({
+  const database = databaseService(context, definition, { storage, migrator, queries, units, cache })
+  const following = composeEffects(
+    {
       storage,
-      migrator,
-      files: config.mode === 'production' ? productionMigrations(config) : appMigrations(config),
-      runProgram: programRunner(definition, queries),
+      queries,
+      units,
       schema,
-      mode: config.mode,
-      async fill() {
-        if (!options.seed) return
-        log.info('filling the new database')
-        await ScopedDb.whole(units.loose('system', { readOnly: false, deadline: seedDeadline }) as never, options.seed)
-      },
-    })
-    if (applied.length > 0) log.info('the database was made to match the models', { changes: applied })
-    if (newer.length > 0) log.warn('a later version of the app has migrated the database', { migrations: newer })
-  }
-
-  const database = service({
-    name: 'database',
-    async start() {
-      await storage.open()
-      try {
-        // Of several processes that start at once, one makes and fills the database.
-        await migrator.exclusively(prepare)
-      } catch (error) {
-        await storage.close()
-        throw error
-      }
+      now,
+      log,
+      diagnostics,
+      runsJobs: config.jobs === 'on',
+      drain: config.drain,
+      ...('testing' in options && leaseOf(options.testing)),
     },
-    stop: () => storage.close(),
+    effects,
+  )
+  const upkeep = createUpkeep({
+    storage,
+    queries,
+    schema,
+    now,
+    idempotency,
+    log,
+    neededAfter: () => neededAfter(storage, now()),
   })
-  const upkeep = createUpkeep({ storage, queries, schema, now, idempotency, log })
   return {
-    host: createHttpHost({ units, idempotency, identity, identify: options.auth?.identify }),
+    host: createHttpHost({
+      units,
+      idempotency,
+      identity,
+      identify: options.auth?.identify,
+      keeping: cache && { cache, guardFor, userModel: user },
+    }),
+    cache,
     units,
     identity,
     idempotency,
     storage,
-    services: [database, upkeep],
+    effects: following,
+    services: [database, upkeep, ...following.services],
   }
+}
+
+function leaseOf(testing: unknown): { lease?: number | undefined } {
+  return { lease: (testing as { lease?: number } | undefined)?.lease }
 }
 
 /** Answered by the database itself, whatever its tables are. */

@@ -16,7 +16,7 @@ import type { ComposedData } from './compose-data.ts'
 import { describeServed } from './described.ts'
 import { nameBlockers } from './name-blockers.ts'
 import { probes } from './probes.ts'
-import { definitionOf, flatServed } from './served.ts'
+import { allServed } from './served.ts'
 import { type Service, service } from './service.ts'
 import { startPage } from './start-page.ts'
 
@@ -44,8 +44,7 @@ export interface Composed {
  */
 export async function compose(context: RunContext): Promise<Composed> {
   const { options, listen, config, log, diagnostics, monitor } = context
-  const endpoints = flatServed(options.serve)
-  const definition = definitionOf(endpoints)
+  const { endpoints, effects, definition } = allServed(options.serve)
   const versions = options.versions && new VersionList(options.versions)
   const { reference, links } = describeServed(options, endpoints, definition, config.bodyLimit, versions)
   endpoints.push(...files(context, endpoints))
@@ -53,7 +52,7 @@ export async function compose(context: RunContext): Promise<Composed> {
   if (config.mode === 'development' && listen && !hasHome)
     endpoints.push(startPage(options.name ?? 'app', endpoints, links))
   const uploads = new UploadFolder(config.data)
-  const data = definition && (await import('./compose-data.ts')).composeData(context, definition)
+  const data = definition && (await import('./compose-data.ts')).composeData(context, definition, effects)
   const http = createHttpServer({
     routes: [...endpoints.map((endpoint) => nameBlockers(endpoint, monitor)), ...probes(context), ...reference],
     host: data?.host ?? withoutData,
@@ -112,7 +111,7 @@ function isHome({ method, path }: Endpoint): boolean {
 
 /** What an app serves, with nothing of it started, by path. */
 export function listRoutes({ serve, static: mounts = {}, mount = {} }: BackendOptions): RouteInfo[] {
-  const endpoints = flatServed(serve)
+  const { endpoints } = allServed(serve)
   const taken = new Set(endpoints.map(({ route }) => route))
   const files = staticRoutes(mounts)
     .filter(({ route }) => !taken.has(route))

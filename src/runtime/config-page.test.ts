@@ -31,7 +31,7 @@ test('docs/configuration.md lists every setting with its default', () => {
 
 test('docs/configuration.md names the option that says the same', () => {
   const addresses = { port: -1, host: ' ', database: ':memory:', directDatabase: 'x' }
-  const wrong = { ...addresses, logLevel: 'x', logFormat: 'x', bodyLimit: 0, drain: -1 }
+  const wrong = { ...addresses, logLevel: 'x', logFormat: 'x', bodyLimit: 0, drain: -1, cache: -1, jobs: 'x' }
   const options = Object.fromEntries(rows.filter(([, option]) => option).map(([name, option]) => [option!, name!]))
   try {
     loadConfig({ environment: {}, options: wrong as never, folder: folderWith({}) })

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 /** A setting read from text. `problem` says what is wrong and what would be right, without a full stop. */
 export type Parsed<T> = { value: T } | { problem: string }
 
@@ -10,6 +12,10 @@ export function wholeNumber(minimum: number, maximum: number, what: string): Par
     return { problem: `${quote(text)} is not ${what}: a whole number from ${minimum} to ${maximum}` }
   }
 }
+
+/** How many processes: `max` is one for each core that this process may use. */
+export const processCount: Parser<number | undefined> = (text) =>
+  text === 'max' ? { value: availableParallelism() } : wholeNumber(1, 256, 'max, or a number of processes')(text)
 
 export function oneOf<const T extends string>(choices: readonly T[]): Parser<T> {
   return (text) => {

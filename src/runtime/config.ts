@@ -6,7 +6,17 @@ import { type DatabaseAddress, placeOf } from '../storage/index.ts'
 import { parseDatabaseUrl, parseDirectUrl } from './config-database.ts'
 import { type Environment, type Mode, modes, readEnvironment } from './config-environment.ts'
 import { resolveSecret, type Secret, sessionSecret } from './config-secret.ts'
-import { duration, hostName, oneOf, type Parsed, type Parser, quote, size, wholeNumber } from './config-value.ts'
+import {
+  duration,
+  hostName,
+  oneOf,
+  type Parsed,
+  type Parser,
+  processCount,
+  quote,
+  size,
+  wholeNumber,
+} from './config-value.ts'
 
 /** What code may say. The environment, where it says the same, is stronger: operating an app changes no code. */
 export interface ConfigOptions {
@@ -46,6 +56,16 @@ export interface ConfigOptions {
    * kills after 10 seconds, and the rest closes the database and writes the last log lines. Environment: MONOBLOC_DRAIN.
    */
   drain?: number
+  /**
+   * Whether this process runs jobs. `off`: it only enqueues them, and others run them, such as `monobloc work`. Default `on`.
+   * Environment: MONOBLOC_JOBS.
+   */
+  jobs?: 'on' | 'off'
+  /**
+   * Bytes of memory for answers and results that are kept (`cache: true`, `cached`), of this process. Default 64 MiB. 0: none
+   * are. Environment: MONOBLOC_CACHE.
+   */
+  cache?: number
 }
 
 export interface Config {
@@ -62,6 +82,10 @@ export interface Config {
   logFormat: 'json' | 'pretty'
   bodyLimit: number
   drain: number
+  jobs: 'on' | 'off'
+  cache: number
+  /** How many processes `monobloc start` runs; undefined: one, without a supervisor. */
+  processes: number | undefined
   /** Every setting as text, without secrets, and where it was said: for people. */
   told: Told[]
   /** What works and may still not be meant, in sentences. */
@@ -118,6 +142,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     // Up to 1 GiB: a body is held in memory.
     bodyLimit: reader.read('MONOBLOC_BODY_LIMIT', 'bodyLimit', options.bodyLimit, size(1, 1024 ** 3), 1024 ** 2),
     drain: reader.read('MONOBLOC_DRAIN', 'drain', options.drain, duration(0, 600_000), 8000),
+    jobs: reader.read('MONOBLOC_JOBS', 'jobs', options.jobs, oneOf(['on', 'off'] as const), 'on'),
+    cache: reader.read('MONOBLOC_CACHE', 'cache', options.cache, size(0, 64 * 1024 ** 3), 64 * 1024 ** 2),
+    processes: reader.read('MONOBLOC_PROCESSES', 'processes', undefined, processCount, undefined),
   }
   const file = path.join(config.data, 'app.db')
   const parse: Parser<DatabaseAddress> = (url) => parseDatabaseUrl(url, folder)
@@ -165,7 +192,7 @@ class ConfigReader {
     const from = setting?.from ?? (given === undefined ? 'default' : code)
     const parsed: Parsed<T> = value === undefined ? { value: otherwise } : parse(value)
     if ('problem' in parsed) this.#problem(name, `${parsed.problem} (from ${from})`)
-    this.told.push({ name, value: show(value ?? otherwise), from })
+    this.told.push({ name, value: show(value ?? otherwise ?? ''), from })
     return 'value' in parsed ? parsed.value : otherwise
   }
 
@@ -189,11 +216,15 @@ class ConfigReader {
 
   /** @throws MonoblocError `configuration_invalid` */
   finish(): void {
+    // What all of them begin with tells nothing of which one was meant.
+    const own = [...this.#known].flatMap((name) => /^MONOBLOC_(.*)/.exec(name)?.[1] ?? [])
     for (const [name, { from }] of this.#environment.settings) {
       if (!name.startsWith('MONOBLOC_') || this.#known.has(name)) continue
       // Only a note: a setting of a later version must not keep an older one from starting when it is rolled back.
       const bare = name.slice('MONOBLOC_'.length)
-      const meant = this.#known.has(bare) ? `; did you mean ${bare}?` : didYouMean(name, this.#known)
+      const meant = this.#known.has(bare)
+        ? `; did you mean ${bare}?`
+        : didYouMean(bare, own).replace('mean ', 'mean MONOBLOC_')
       this.notes.push(`${name} (from ${from}) is not a setting${meant}`)
     }
     if (this.#problems.length === 0) return

@@ -52,8 +52,11 @@ export class ConnectionDrain {
 
   async #drain({ deadline, idleGrace }: DrainOptions): Promise<DrainResult> {
     const begun = performance.now()
-    // net's close: http's would destroy idle connections at once.
-    const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.#server, () => resolve()))
+    // net's close: http's would destroy idle connections at once. One that is handed its connections does not listen, and
+    // is closed before they are.
+    const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.#server, () => resolve())).then(
+      () => this.#emptied(),
+    )
     this.#server.prependListener('request', (_request, response) => closeAfter(response))
     for (const { _httpMessage } of this.#sockets) if (_httpMessage) closeAfter(_httpMessage)
     let cut = 0
@@ -67,6 +70,11 @@ export class ConnectionDrain {
     // It is closed already; this ends the timer with which http checks for slow requests.
     this.#server.close(() => {})
     return { cut }
+  }
+
+  async #emptied(): Promise<void> {
+    const left = [...this.#sockets]
+    await Promise.all(left.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))))
   }
 
   #closeIdle(): void {

@@ -8,7 +8,7 @@ import {
   VersionList,
 } from '../http/index.ts'
 import type { BackendOptions } from './backend-types.ts'
-import { definitionOf, flatServed } from './served.ts'
+import { allServed } from './served.ts'
 
 export interface Described {
   /** What serves the OpenAPI document and the reference. */
@@ -65,7 +65,7 @@ export function openApiOf(
   options: BackendOptions,
   { bodyLimit = usualBodyLimit, version }: { bodyLimit?: number; version?: string },
 ): Promise<OpenApiDocument> {
-  const endpoints = flatServed(options.serve)
+  const { endpoints, definition } = allServed(options.serve)
   const versions = options.versions && new VersionList(options.versions)
-  return openApiDocumentOf(documentOptions(options, endpoints, definitionOf(endpoints), bodyLimit), versions, version)
+  return openApiDocumentOf(documentOptions(options, endpoints, definition, bodyLimit), versions, version)
 }

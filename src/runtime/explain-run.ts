@@ -17,7 +17,7 @@ import type { Backend } from './backend-types.ts'
 import { routeOf } from './compose.ts'
 import type { ExplainOptions, Explanation } from './explain.ts'
 import { explainedRequest } from './explain-request.ts'
-import { flatServed } from './served.ts'
+import { allServed } from './served.ts'
 
 /** See `explain`. */
 export async function runExplain(app: Backend, what: string, options: ExplainOptions = {}): Promise<Explanation> {
@@ -29,7 +29,7 @@ export async function runExplain(app: Backend, what: string, options: ExplainOpt
     const detail = `There is no database at ${placeOf(database)}: start the app first.`
     throw new MonoblocError('configuration_invalid', { detail })
   }
-  const { endpoint, target } = explainedRequest(flatServed(optionsOf(app).serve), definition, what)
+  const { endpoint, target } = explainedRequest(allServed(optionsOf(app).serve).endpoints, definition, what)
   const explainer = await openExplainer(database)
   try {
     return await explained(definition, explainer, endpoint, target, options.user)

@@ -1,7 +1,7 @@
 import type { Identity } from '../access/index.ts'
 import type { Idempotency, IdempotentRequest, ScopedDb, StoredAnswer, Units } from '../commit/index.ts'
 import { MonoblocError } from '../errors.ts'
-import type { Answer, HttpHost, Unit, UnitScope } from '../http/index.ts'
+import type { Answer, HttpHost, Keeping, Unit, UnitScope } from '../http/index.ts'
 import type { AnyRow, MaybePromise } from '../storage/index.ts'
 import type { AuthOptions } from './backend-types.ts'
 
@@ -12,12 +12,15 @@ export interface HttpHostOptions {
   identity: Identity | undefined
   /** Asked where a request has no token. */
   identify?: AuthOptions['identify']
+  /** Absent where nothing is kept. */
+  keeping?: Pick<Keeping, 'cache' | 'guardFor' | 'userModel'> | undefined
 }
 
 type Work = (scope: UnitScope) => MaybePromise<Answer>
 
 /** Runs what HTTP asks for in units of work, as the user who asks. */
-export function createHttpHost({ units, idempotency, identity, identify }: HttpHostOptions): HttpHost<AnyRow> {
+export function createHttpHost(options: HttpHostOptions): HttpHost<AnyRow> {
+  const { units, idempotency, identity, identify, keeping } = options
   const who = (unit: Unit<AnyRow>) => ({
     actor: unit.user && identity ? identity.keyOf(unit.user) : null,
     cause: unit.cause,
@@ -71,6 +74,13 @@ export function createHttpHost({ units, idempotency, identity, identify }: HttpH
         ? (headers, request) => identity.identify(headers.authorization) ?? known(identity, identify(request))
         : (headers) => identity.identify(headers.authorization),
       tools: { auth: { issue: (user: object) => identity.issue(user) } },
+    }),
+    ...(keeping && {
+      keeping: {
+        ...keeping,
+        keyOf: (user: object) => identity?.keyOf(user),
+        onlyTokens: identify === undefined,
+      },
     }),
     run(unit, work) {
       if (unit.mode === 'write') return inTransaction(unit, work)

@@ -1,6 +1,7 @@
 import { createEndpoint, type Endpoint } from '../http/index.ts'
 import { diagnostic, type HealthReport } from '../observe/index.ts'
 import type { RunContext } from './app-run.ts'
+import { programs } from './program-registry.ts'
 
 export interface CheckFailed {
   check: string
@@ -18,8 +19,16 @@ export function probes({ health, diagnostics }: Pick<RunContext, 'health' | 'dia
   }
   return [
     probe('GET /livez', 'Whether this process is alive', () => health.live()),
-    probe('GET /readyz', 'Whether it may be sent requests', () => health.ready(onFailure)),
+    probe('GET /readyz', 'Whether it may be sent requests', async () => withProcesses(await health.ready(onFailure))),
   ]
+}
+
+/** Of several processes each answers for itself, and says how many there are: a process that starts is missing only for a moment. */
+function withProcesses(report: HealthReport): HealthReport {
+  const { processes } = programs().supervised ?? {}
+  if (!processes) return report
+  const { ready, wanted } = processes
+  return { ...report, body: { ...report.body, processes: { ready, wanted } } }
 }
 
 function probe(

@@ -11,7 +11,7 @@ export interface ProcessGuardOptions {
   /** Finishes what is under way. When it rejects, the process exits with 1. */
   stop: () => Promise<void>
   /** Milliseconds after which a stop that hangs ends in an exit with 1. */
-  limit: number
+  limit: number | (() => number)
   /** Default `process.exit`. */
   exit?: (code: number) => void
 }
@@ -32,11 +32,12 @@ export function guardProcess({
 
   async function drain(): Promise<void> {
     draining = performance.now()
+    const most = typeof limit === 'number' ? limit : limit()
     const late = setTimeout(() => {
-      log.fatal(`not stopped within ${limit} ms: exiting as it is`)
+      log.fatal(`not stopped within ${most} ms: exiting as it is`)
       log.flush()
       exit(exitCodes.failure)
-    }, limit)
+    }, most)
     try {
       await stop()
       log.info('stopped')

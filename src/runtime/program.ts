@@ -6,23 +6,8 @@ import type { Config } from './config.ts'
 import { exportEnvironment, type Mode, modes, readEnvironment } from './config-environment.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { guardProcess } from './process-signals.ts'
+import { programs } from './program-registry.ts'
 import { banner, startFailure, wantsColour } from './start-report.ts'
-
-// Shared by every copy of this package in the process: the command looks here for apps that listen by themselves.
-const programsKey = Symbol.for('monobloc.programs')
-
-export interface Programs {
-  /** Set by commands that look at an app without running it: `listen` then starts nothing. */
-  inspecting: boolean
-  /** Set by commands that say themselves where the app is. */
-  quiet: boolean
-  apps: Backend[]
-}
-
-export function programs(): Programs {
-  const shared = globalThis as { [programsKey]?: Programs }
-  return (shared[programsKey] ??= { inspecting: false, quiet: false, apps: [] })
-}
 
 /** `Backend.listen`: starts as the program that this process is. */
 export async function runProgram(
@@ -30,18 +15,21 @@ export async function runProgram(
   options: StartOptions,
   current: () => AppRun | undefined,
 ): Promise<Listening> {
-  const { inspecting, quiet, apps } = programs()
+  const { inspecting, quiet, apps, supervised, works } = programs()
   apps.push(app)
   if (inspecting) return { url: '', host: '', port: 0, askedFor: 0, stop: async () => {} }
   if (process.env.NODE_ENV === 'test') return app.start(options)
   exportFiles()
   try {
-    const listening = await app.start(options)
+    const listening = await app.start(works ? { ...options, listen: false } : options)
     const { config, log } = current()!
-    guardProcess({ log, stop: () => app.stop(), limit: config.drain + closingTime })
+    const limit = () => config.drain + (supervised?.patience ?? 0) + closingTime
+    guardProcess({ log, stop: () => app.stop(), limit })
     if (!quiet) announce(app.name, current()!)
     return listening
   } catch (error) {
+    // Told to stop before it had started: who told it ends the process.
+    if (supervised?.isStopping) throw error
     process.stderr.write(startFailure(error, wantsColour(process.stderr)))
     process.exit(exitCodeOf(error))
   }
@@ -52,13 +40,17 @@ export async function runProgram(
 const closingTime = 1500
 
 function announce(name: string, { config, log, links, data, address }: AppRun): void {
-  const { url, host, port } = address!
   if (config.logLevel === 'silent') return
+  if (!address) {
+    log.info(`${name} runs jobs, and listens nowhere (${config.mode})`)
+    return
+  }
+  const { url, host, port } = address
   const whole = links.map(([label, path]): [string, string] => [label, url + path])
   const database = data && shownDatabase(config)
   if (config.logFormat === 'pretty') {
     const rows: [string, string][] = database === undefined ? whole : [...whole, ['database', database]]
-    process.stdout.write(banner(name, address!, config, rows, wantsColour()))
+    process.stdout.write(banner(name, address, config, rows, wantsColour()))
     return
   }
   const where = [`${name} is ready at ${url}/`, ...whole.map(([label, link]) => `${label} at ${link}`)]

@@ -1,5 +1,5 @@
 export { type TestBackend, type TestOptions, type TestUser, testBackend } from './test-backend.ts'
-export type { TestChange } from './test-changes.ts'
+export type { TestChange, TestEvent } from './test-changes.ts'
 export type { TestAnswer, TestClient } from './test-client.ts'
 export type { Span, TestClock } from './test-clock.ts'
 export type { TestLogLine } from './test-log.ts'

@@ -1,13 +1,22 @@
 import { Agent } from 'node:http'
 import type { SystemDb } from '../commit/index.ts'
+import type { DataOf, EffectTools, EventType, Jobs } from '../effects/index.ts'
 import { MonoblocError } from '../errors.ts'
-import { type AppRun, type Backend, type BackendOptions, createAppRun, optionsOf } from '../runtime/index.ts'
+import {
+  type AppRun,
+  type Backend,
+  type BackendOptions,
+  createAppRun,
+  optionsOf,
+  transactionOf,
+} from '../runtime/index.ts'
 import type { AnyModel } from '../schema/index.ts'
-import { changesAfter, type TestChange } from './test-changes.ts'
+import { changesAfter, eventsAfter, type TestChange, type TestEvent } from './test-changes.ts'
 import { createTestClient, type TestClient } from './test-client.ts'
 import { createTestClock, type TestClock } from './test-clock.ts'
 import { makeFolder, removeFolder } from './test-folder.ts'
 import { keepLog, type TestLogLine } from './test-log.ts'
+import { settle } from './test-settled.ts'
 import { newTestDatabase, type TestDatabase, testEnvironment } from './test-template.ts'
 
 export interface TestOptions {
@@ -36,11 +45,32 @@ export interface TestBackend extends TestClient, AsyncDisposable {
   as(user: object): TestUser
   /** The data, as the system sees it. Each call is a transaction of its own. */
   readonly db: SystemDb<any, any>
+  /**
+   * One transaction as the system, with what goes along with it:
+   *
+   *   await app.transaction(async (db, { enqueue }) => enqueue(sendMail, { to: 'ann@example.com' }))
+   */
+  transaction<T>(work: (db: SystemDb<any, any>, tools: EffectTools) => Promise<T>): Promise<T>
+  /**
+   * Resolves when all that is due by the clock has run: jobs, subscribers, schedules, and what followed from them. What is
+   * due later runs when the clock has been moved and this is called again.
+   *
+   *   app.clock.move({ hours: 1 })
+   *   await app.settled()
+   *
+   * @throws MonoblocError `deadline_exceeded` when something still runs after 20 seconds
+   */
+  settled(): Promise<void>
+  /** Its jobs: what became of them, cancel, retry, pause and resume. */
+  readonly jobs: Jobs
   readonly clock: TestClock
   /** Every line that was logged, from `debug` on, in order. Errors are written to standard error, too. */
   readonly log: readonly TestLogLine[]
   /** Every row that was written since the test began, in order; of one model, where it is named. */
   written(model?: AnyModel | string): Promise<TestChange[]>
+  /** Every event that was emitted since the test began, in order; of one kind, where it is named. */
+  emitted<E extends EventType<any>>(event: E): Promise<TestEvent<DataOf<E>>[]>
+  emitted(): Promise<TestEvent[]>
   /** `http://127.0.0.1:…`, for other clients. */
   readonly url: string
   /** Stops it and removes its database, as `await using` does at the end of its block. */
@@ -128,6 +158,11 @@ async function offer({ run, folder, data: database, clock, log, scheme }: Starte
     get db() {
       return data().units.loose('system', { readOnly: false }) as unknown as SystemDb<any, any>
     },
+    transaction: (work) => transactionOf(data(), work),
+    get jobs() {
+      return data().effects.jobs
+    },
+    settled: () => settle(run.data?.effects.followers ?? []),
     clock,
     log,
     async written(model) {
@@ -135,6 +170,7 @@ async function offer({ run, folder, data: database, clock, log, scheme }: Starte
       const changes = await changesAfter(data(), begun)
       return name === undefined ? changes : changes.filter(({ table }) => table === name)
     },
+    emitted: (event?: EventType<any>) => eventsAfter(data(), begun, event) as Promise<TestEvent<any>[]>,
     url,
     stop,
     [Symbol.asyncDispose]: stop,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Article, type Data, endpoint, Tag, User, type Viewer } from './models.ts'
+import { notifyFollowers } from './notices/notices.ts'
 import { Profile, seenBy, str, text } from './people.ts'
 
 const Draft = z.object({ title: text, description: text, body: text, tagList: z.array(text).optional() })
@@ -38,11 +39,7 @@ async function manyArticles(db: Data, where: object, page: z.infer<typeof Page>,
 }
 
 async function freeSlug(db: Data, title: string) {
-  const slug =
-    title
-      .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu)
-      ?.join('-') ?? 'article'
+  const slug = (title.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ['article']).join('-')
   return (await db.first(Article, { where: { slug } })) ? `${slug}-${crypto.randomUUID().slice(0, 8)}` : slug
 }
 
@@ -79,10 +76,11 @@ export const read = endpoint('GET /api/articles/:slug', {
 export const create = endpoint('POST /api/articles', {
   body: z.object({ article: Draft }),
   returns: { 201: OneArticle },
-  async handle({ body, user, db }) {
+  async handle({ body, user, db, enqueue }) {
     const { tagList = [], ...content } = body.article
     const slug = await freeSlug(db, content.title)
     await db.insert(Article, { ...content, slug, author: user.id, tags: await tagKeys(db, tagList) })
+    enqueue(notifyFollowers, { slug })
     return oneArticle(db, slug, user)
   },
 })

@@ -1,4 +1,5 @@
 import { type Db, define, model, type Row, t } from 'monobloc'
+import { Digest, Notification } from './notices/models.ts'
 
 export const User = model('user', {
   id: t.id(),
@@ -47,8 +48,8 @@ export const Comment = model(
   { indexes: [['article', 'id']] },
 )
 
-export const models = { User, Tag, Article, Comment }
-export const { policy, endpoint } = define({ models, user: User })
+export const models = { User, Tag, Article, Comment, Notification, Digest }
+export const { policy, endpoint, resource, job, schedule } = define({ models, user: User })
 
 export type Data = Db<typeof models, typeof User>
 /** Who looks: a user or nobody. */

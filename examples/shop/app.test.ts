@@ -1,8 +1,9 @@
 import { type TestAnswer, type TestBackend, type TestClient, testBackend } from 'monobloc/testing'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import app from './app.ts'
-import { Line, Order, Product, User } from './models.ts'
+import { Letter, Line, Order, Product, User } from './models.ts'
 import { cents, money } from './money.ts'
+import { type Mood, startPayments } from './payments/server.ts'
 
 async function customers(backend: TestBackend, count: number) {
   const named = Array.from({ length: count }, (_, at) => ({ name: `buyer ${at}`, password: '' }))
@@ -22,6 +23,7 @@ async function buy(buyer: TestClient, items: object[], key: string = crypto.rand
 const sumOf = (amounts: string[]) => money(amounts.reduce((sum, amount) => sum + cents(amount), 0n))
 
 test('200 parallel buyers get exactly what there is, and pay exactly for that', async () => {
+  await using _payments = await payments('fine')
   await using backend = await testBackend(app)
   const before = await tablesOf(backend)
   const pot = await backend.db.insert(Product, { name: 'Pot', price: '19.99', stock: 50 })
@@ -52,6 +54,7 @@ test('200 parallel buyers get exactly what there is, and pay exactly for that', 
   expect(lines).toEqual({ count: 100, sum: { count: 200, total: '1014.50' } })
   const orders = await backend.db.find(Order, { where: { id: { in: bought.map(({ body }) => body.id) } } })
   expect(sumOf(orders.map(({ total }) => total))).toBe('1014.50')
+  await backend.settled()
   expect(await replayed(backend, before)).toEqual(await tablesOf(backend))
 })
 
@@ -144,8 +147,61 @@ test('the admin keeps the shelves: products and their photos', async () => {
   expect((await backend.get('/')).body).toContain('Tea shop')
 })
 
+test('an order is paid once, however often payments fail, and its customer hears of it', async () => {
+  await using server = await payments('refuse', 'fine', 'lose', 'fine')
+  await using backend = await testBackend(app)
+  const { id: product } = await backend.db.insert(Product, { name: 'Pot', price: '20.00', stock: 100 })
+  const buyers = await customers(backend, 10)
+  const answers = await Promise.all(buyers.map((buyer) => buy(buyer, [{ product, count: 1 }])))
+  const orders = answers.map(({ body }) => body.id as number)
+  await vi.waitFor(async () => {
+    const paid = { id: { in: orders }, state: 'paid' } as const
+    expect(await backend.db.count(Order, { where: paid })).toBe(10)
+    expect(await backend.db.count(Letter)).toBe(10)
+  }, patient)
+
+  // Each was charged once, though half of the answers were errors, late or lost.
+  expect(server.charges.map(({ order, amount }) => [order, amount]).sort()).toEqual(
+    orders.map((order) => [order, '20.00']).sort(),
+  )
+  expect(server.asked()).toBeGreaterThan(10)
+  const kept = await backend.db.find(Order, { where: { id: { in: orders } } })
+  expect(kept.map(({ payment }) => payment).sort()).toEqual(server.charges.map(({ id }) => id).sort())
+  expect((await buyers[0]!.get('/letters')).body).toMatchObject([{ text: expect.stringContaining('is paid: 20.00.') }])
+}, 30_000)
+
+test('what is declined goes back on the shelves, and no sale is counted', async () => {
+  await using _payments = await payments('fine')
+  await using backend = await testBackend(app)
+  const { id: product } = await backend.db.insert(Product, { name: 'Samovar', price: '9000.00', stock: 5 })
+  const [buyer] = await customers(backend, 1)
+  const { body } = await buy(buyer!, [{ product, count: 2 }])
+  expect(await backend.db.get(Product, product)).toMatchObject({ stock: 3 })
+  await backend.settled()
+  expect(await backend.db.get(Order, body.id)).toMatchObject({ state: 'declined', payment: null })
+  expect(await backend.db.get(Product, product)).toMatchObject({ stock: 5 })
+  expect((await buyer!.get('/sales')).body).toEqual([])
+})
+
+const patient = { timeout: 20_000, interval: 20 }
+
+/** Payments whose server is in these moods, by turns. */
+async function payments(...moods: Mood[]) {
+  let asked = 0
+  const server = await startPayments(() => moods[asked++ % moods.length]!)
+  vi.stubEnv('PAYMENTS_URL', server.url)
+  return {
+    ...server,
+    asked: () => asked,
+    async [Symbol.asyncDispose]() {
+      vi.unstubAllEnvs()
+      server.stop()
+    },
+  }
+}
+
 type Tables = Record<string, Record<string, unknown>>
-const kept = [User, Product, Order, Line]
+const kept = [User, Product, Order, Line, Letter]
 
 /** Every row of the shop as JSON has it, by table and key. */
 async function tablesOf({ db }: TestBackend): Promise<Tables> {

@@ -27,7 +27,8 @@ export const Order = model(
     id: t.serial(),
     customer: t.ref(User, { inverse: 'orders' }).readOnly(),
     total: t.decimal(12, 2).readOnly(),
-    state: t.enum('paid', 'sent').default('paid'),
+    state: t.enum('placed', 'paid', 'declined', 'sent').default('placed'),
+    payment: t.text().nullable().readOnly(), // the charge, as the payment server names it
     createdAt: t.createdAt(),
   },
   { indexes: [['customer', 'id']] },
@@ -43,8 +44,16 @@ export const Line = model('line', {
   total: t.decimal(12, 2),
 })
 
-export const models = { User, Product, Photo, Order, Line }
-export const { policy, resource, endpoint } = define({ models, user: User })
+/** What is sent to customers; here it is only kept. */
+export const Letter = model('letter', {
+  id: t.id(),
+  customer: t.ref(User, { inverse: 'letters' }),
+  text: t.text(),
+  createdAt: t.createdAt(),
+})
+
+export const models = { User, Product, Photo, Order, Line, Letter }
+export const { policy, resource, endpoint, job, on } = define({ models, user: User })
 export type ShopDb = SystemDb<typeof models, typeof User>
 
 const admin = ({ user }: { user: Row<typeof User> }) => user.role === 'admin'
@@ -54,3 +63,4 @@ policy(Product, { anyone: { read: true }, create: admin, update: admin, delete: 
 policy(Photo, { anyone: { read: true }, create: admin, delete: admin })
 policy(Order, { read: ({ user }) => user.role === 'admin' || { customer: user.id }, update: admin })
 policy(Line, { read: ({ user }) => user.role === 'admin' || { order: { customer: user.id } } })
+policy(Letter, { read: ({ user }) => ({ customer: user.id }) })

@@ -1,5 +1,6 @@
 import { MonoblocError, type Violation } from 'monobloc'
 import { z } from 'zod'
+import { OrderPlaced } from './lifecycle.ts'
 import { endpoint, Line, Order, Product, resource, type ShopDb } from './models.ts'
 import { cents, money } from './money.ts'
 
@@ -17,13 +18,14 @@ export const checkout = endpoint('POST /orders', {
   summary: 'Buy: all of it or nothing. With an Idempotency-Key it can be sent again and buys once.',
   body: z.object({ items: z.array(Item).min(1).max(50) }),
   returns: { 201: Order },
-  async handle({ body, user, db, reply }) {
+  async handle({ body, user, db, emit, reply }) {
     const shop = db.asSystem() // nobody may write orders by themselves: they come from here alone
     const bought = await takeFromStock(shop, body.items)
     const total = bought.reduce((sum, line) => sum + cents(line.total), 0n)
     const order = await shop.insert(Order, { customer: user.id, total: money(total) })
     const lines = bought.map((line) => ({ ...line, order: order.id }))
     await shop.insert(Line, lines)
+    emit(OrderPlaced, { order: order.id })
     reply.created(`/orders/${order.id}`)
     return order
   },
@@ -47,13 +49,20 @@ async function takeFromStock(db: ShopDb, items: Items) {
   return taken
 }
 
+const kept = { order: { state: { ne: 'declined' } } } as const
 const Sold = z.object({ product: z.int(), count: z.int().nullable(), total: z.string().nullable() })
 
 /** The policy holds for sums, too: for the admin it is what the shop has sold, for a customer what they have bought. */
 export const sales = endpoint('GET /sales', {
   returns: [Sold],
   async handle({ db }) {
-    const sold = await db.aggregate(Line, { by: ['product'], sum: ['count', 'total'], sort: '-sum.total', limit: 100 })
+    const sold = await db.aggregate(Line, {
+      by: ['product'],
+      where: kept,
+      sum: ['count', 'total'],
+      sort: '-sum.total',
+      limit: 100,
+    })
     return sold.map(({ product, sum }) => ({ product, ...sum }))
   },
 })

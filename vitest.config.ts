@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { SummaryReporter } from './scripts/summary-reporter.ts'
 
@@ -13,10 +14,13 @@ const alias = Object.entries<{ source?: string }>(manifest.exports)
 
 // What touches data, on any engine.
 const onBoth = [
-  'test/conformance/{unit-*,query-*,model-constraints}.test.ts',
-  'test/api/{conduit,resource,resource-access,versions}.test.ts',
+  'test/conformance/{unit-*,query-*,model-constraints,cache*}.test.ts',
+  'test/api/{conduit,resource,resource-access,versions,job-status}.test.ts',
   'examples/{shop,hello}/app.test.ts',
   'src/{testing/test-backend,runtime/upkeep}.test.ts',
+  'test/conformance/{job,schedule,why}*.test.ts',
+  'test/conformance/{consumer*,event*,subscriber*}.test.ts',
+  'test/conformance/webhook*.test.ts',
   'test/conformance/{soft-delete*,idempotency,identity,http-host}.test.ts',
 ]
 const onPostgres = ['test/conformance/*postgres*.test.ts', '{src,test}/{cli,testing,fuzz}/*-postgres.test.ts']
@@ -45,8 +49,8 @@ export default defineConfig({
         },
       },
     ],
-    // Vitest leaves one core to itself, of two. Most of our tests wait for a process or a disk.
-    maxWorkers: '100%',
+    // Most of our tests wait for a process or a disk: with one worker for each core 4 of 10 moments of the cores are idle.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     execArgv: ['--conditions=source'],
     reporters: ['default', new SummaryReporter()],
     // Real parts on a shared machine of two cores: a test is stopped because it hangs, never because it is slow.

@@ -23,7 +23,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Every operation without `/api` in front: `GET /articles` → operation. */
+/** What the example adds to the specification. */
+const added = /^[A-Z-]+ \/(notifications|digests|jobs)/
+
+/** Every operation of the specification without `/api` in front: `GET /articles` → operation. */
 function operations(): Map<string, any> {
   const entries = Object.entries<any>(document.paths).flatMap(([template, item]) =>
     Object.entries(item).map(([method, operation]) => [
@@ -31,7 +34,7 @@ function operations(): Map<string, any> {
       operation,
     ]),
   )
-  return new Map(entries as [string, any][])
+  return new Map((entries as [string, any][]).filter(([name]) => !added.test(name)))
 }
 
 test("Conduit's document is the one that was agreed on", async () => {

@@ -1,13 +1,15 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Campaign, type CampaignResult, runSeed } from './campaign.ts'
+import { type Campaign, runSeed } from './campaign.ts'
 import { loadCampaigns, withFolder } from './campaign-files.ts'
+import { Progress, type Result, revision } from './campaign-progress.ts'
 
 const usage = `Usage: [CAMPAIGN] [options]
   --seeds N        seeds per campaign, instead of its own number
   --from N         the first seed (1)
+  --resume         go on where the last run of these seeds stopped
+  --minutes N      begin no more seeds after so many minutes; --resume goes on
   --engine NAME    the storage engine: sqlite or postgres (each that a campaign runs on)
   --only NAME      the same as CAMPAIGN`
 
@@ -27,6 +29,8 @@ export async function runCampaigns(folder: string, args: string[], results: stri
       seeds: { type: 'string' },
       from: { type: 'string', default: '1' },
       engine: { type: 'string' },
+      resume: { type: 'boolean', default: false },
+      minutes: { type: 'string' },
       only: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -53,14 +57,22 @@ export async function runCampaigns(folder: string, args: string[], results: stri
     }
     const first = Number(values.from)
     const seeds = Array.from({ length: Number(values.seeds ?? campaign.seeds) }, (_, index) => first + index)
-    const all = await runCampaign(run, seeds)
-    const concluded = campaign.conclude?.(seeds.length) ?? { report: '', violations: [] }
+    const progress = new Progress(results, run, { seeds, resume: values.resume })
+    const until = performance.now() + Number(values.minutes ?? Infinity) * 60_000
+    const { results: all, isWhole } = await runCampaign(run, seeds, progress, until)
+    const found = sum(all, (result) => result.violations.length)
+    violations += found
+    totals.set(campaign.unit, (totals.get(campaign.unit) ?? 0) + sum(all, ({ count }) => count))
+    if (!isWhole) {
+      console.log(`${campaign.name} on ${engine}: ${all.length} of ${seeds.length} seeds; --resume goes on`)
+      continue
+    }
+    const concluded = campaign.conclude?.(seeds.length, all) ?? { report: '', violations: [] }
     if (concluded.report) console.log(concluded.report)
     for (const violation of concluded.violations) console.error(`${campaign.name}: ${violation}`)
     violations += concluded.violations.length
     writeResults(path.join(results, `${run.kind}-${campaign.name}-${engine}.json`), run, all, concluded)
-    totals.set(campaign.unit, (totals.get(campaign.unit) ?? 0) + sum(all, ({ count }) => count))
-    violations += sum(all, (result) => result.violations.length)
+    progress.remove()
   }
   console.log(`${[...totals].map(([unit, count]) => `${count} ${unit}`).join(', ')}, ${violations} violations`)
   return violations > 0 ? 1 : 0
@@ -73,11 +85,20 @@ interface Run {
   engine: string
 }
 
-async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Promise<Result[]> {
-  const results: Result[] = []
+async function runCampaign(
+  { kind, campaign, engine }: Run,
+  seeds: number[],
+  progress: Progress,
+  until: number,
+): Promise<{ results: Result[]; isWhole: boolean }> {
+  const results: Result[] = progress.results
+  const done = new Set(results.map(({ seed }) => seed))
   for (const seed of seeds) {
+    if (done.has(seed)) continue
+    if (performance.now() > until) return { results, isWhole: false }
     const result = await withFolder((folder) => runSeed(campaign, seed, { engine, folder }))
     results.push({ seed, ...result })
+    progress.add({ seed, ...result })
     for (const violation of result.violations) console.error(`${campaign.name} seed ${seed}: ${violation}`)
     if (result.violations.length > 0) {
       console.error(
@@ -88,10 +109,8 @@ async function runCampaign({ kind, campaign, engine }: Run, seeds: number[]): Pr
     }
     if (results.length % 100 === 0) console.error(`${campaign.name}: ${results.length} of ${seeds.length} seeds`)
   }
-  return results
+  return { results, isWhole: true }
 }
-
-type Result = CampaignResult & { seed: number }
 
 function writeResults(
   file: string,
@@ -102,7 +121,7 @@ function writeResults(
   const ran = {
     campaign: campaign.name,
     engine,
-    revision: revision(),
+    ...revisionsOf(results),
     node: process.version,
     seeds: results.length,
     from: results[0]?.seed,
@@ -111,19 +130,14 @@ function writeResults(
     ...(concluded.report ? { report: concluded.report.split('\n'), concluded: concluded.violations } : {}),
   }
   mkdirSync(path.dirname(file), { recursive: true })
-  const lines = results.map((result) => `    ${JSON.stringify(result)}`).join(',\n')
+  const lines = results.map(({ revision: _, ...result }) => `    ${JSON.stringify(result)}`).join(',\n')
   writeFileSync(file, `${JSON.stringify(ran, null, 2).slice(0, -2)},\n  "results": [\n${lines}\n  ]\n}\n`)
 }
 
-/** The commit, and whether files differ from it. Without git there is none. */
-function revision(): string {
-  const git = (...args: string[]) =>
-    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
-  try {
-    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? ' with changes' : '')
-  } catch {
-    return 'unknown'
-  }
+/** Those that the seeds ran on: several where it was resumed on another one. */
+function revisionsOf(results: Result[]): object {
+  const all = [...new Set(results.map(({ revision: of }) => of ?? revision()))]
+  return all.length === 1 ? { revision: all[0] } : { revisions: all }
 }
 
 function sum<T>(items: T[], value: (item: T) => number): number {

@@ -71,6 +71,24 @@ test('seeds, their start and the campaign can be chosen', async () => {
   expect(await run('crash', '--seeds', '1')).toMatchObject({ code: 0, last: '1 faults, 0 violations' })
 })
 
+test('a run that was stopped goes on where it was, and keeps what it had found', async () => {
+  write('crash', "if (seed === 3) process.kill(process.pid, 'SIGKILL'); return { count: seed, violations: [] }")
+  expect((await run()).code).toBeNull()
+  write('crash', 'return { count: 10, violations: [] }')
+  const again = await run('--resume')
+  expect(again).toMatchObject({ code: 0, last: '33 faults, 0 violations' })
+  expect(seedsIn(rawResults('crash').results)).toEqual([1, 2, 3, 4, 5])
+  expect(await run()).toMatchObject({ code: 0, last: '50 faults, 0 violations' })
+})
+
+test('a run whose time is up says so, leaves no results, and goes on later', async () => {
+  write('crash', 'return { count: 1, violations: [] }')
+  const first = await run('--minutes', '0')
+  expect(first.stdout).toContain('crash on sqlite: 0 of 5 seeds')
+  expect(() => rawResults('crash')).toThrow('ENOENT')
+  expect(await run('--resume')).toMatchObject({ code: 0, last: '5 faults, 0 violations' })
+})
+
 test('a campaign that can not run here says why, and fails when it was asked for', async () => {
   write('crash', 'return { count: 1, violations: [] }')
   write('disk', 'return { count: 1, violations: [] }', "unavailable: () => 'nothing can be mounted',")

@@ -20,7 +20,7 @@ export interface Campaign {
   /** One seed. All its randomness comes from the seed, so that a violation comes back with it. */
   run(seed: number, options: CampaignOptions): Promise<CampaignResult>
   /** After all seeds of a whole run: what they show together, such as a table of what was covered. It is printed and kept. */
-  conclude?(seeds: number): { report: string; violations: string[] }
+  conclude?(seeds: number, results: readonly CampaignResult[]): { report: string; violations: string[] }
 }
 
 export interface CampaignOptions {

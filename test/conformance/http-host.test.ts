@@ -49,7 +49,9 @@ const keyed = (change: Partial<Unit> = {}) =>
 const tag = (name: string) => async (scope: { db: unknown }) => answer(await (scope.db as Data).insert(Tag, { name }))
 const tags = () => fixture.read('system', async (db) => (await db.find(Tag, { sort: 'name' })).map(({ name }) => name))
 
-test('the log says who it was, and for which request', async () => {
+const newTrace = expect.stringMatching(/^[0-9a-f]{32}$/)
+
+test('the log says who it was, for which request, and in which trace', async () => {
   await host.run(unit({ trace: '0af7651916cd43dd8448eb211c80319c' }), tag('a'))
   await host.run(unit({ mode: false, cause: 'request-2' }), tag('b'))
   await host.run(unit({ user: null }), async ({ db }) =>
@@ -57,8 +59,8 @@ test('the log says who it was, and for which request', async () => {
   )
   expect((await fixture.log()).slice(1)).toMatchObject([
     { actor: ann.id, cause: 'request-1', trace: '0af7651916cd43dd8448eb211c80319c' },
-    { actor: ann.id, cause: 'request-2', trace: null },
-    { actor: null, cause: 'request-1' },
+    { actor: ann.id, cause: 'request-2', trace: newTrace },
+    { actor: null, cause: 'request-1', trace: newTrace },
   ])
 })
 

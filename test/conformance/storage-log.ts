@@ -56,6 +56,30 @@ export function exerciseLog(open: OpenStorage): void {
       ])
     })
 
+    test('holds events in their place among the rows, and nothing of one that was undone', async () => {
+      const { storage } = await open()
+      const data = { text: 'A "title" 🙂 \0', list: [1, null, { deep: 0.1 }] }
+      const about = { name: 'order.placed', version: 3 }
+      await write(storage, async (session) => {
+        await session.event!({ id: key(7), ...about, data })
+        await insertPerson(session, 1)
+        await session.event!({ id: key(8), ...about, data: null })
+      })
+      const undone = write(storage, async (session) => {
+        await session.event!({ id: key(9), ...about, data })
+        throw new Error('undone')
+      })
+      await expect(undone).rejects.toThrow('undone')
+      const entry = { table: 'monobloc_event', operation: 'insert', previous: {}, omitted: [] }
+      const [transaction, ...more] = await wholeLog(storage)
+      expect(more).toEqual([])
+      expect(transaction!.entries).toMatchObject([
+        { ...entry, key: { id: key(7) }, row: { id: key(7), ...about, data } },
+        { table: 'person' },
+        { ...entry, key: { id: key(8) }, row: { id: key(8), ...about, data: null } },
+      ])
+    })
+
     test('says who, why and when, of one transaction each', async () => {
       let now = Date.parse('2026-11-22T10:00:00Z')
       const { storage } = await open({ clock: { now: () => now } })

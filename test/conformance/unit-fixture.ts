@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Definition } from '../../src/access/index.ts'
 import { type Actor, type Db, type ScopedDb, Units } from '../../src/commit/index.ts'
+import { effectRecords } from '../../src/effects/index.ts'
 import { type AnyModel, type Models, model, t } from '../../src/schema/index.ts'
 import { type LoggedTransaction, Queries, type Storage } from '../../src/storage/index.ts'
 import { engine } from './engine.ts'
@@ -151,7 +152,7 @@ function nameOf(actor: Actor): string | null {
 
 /** A definition of one or a few models in which everyone may do everything. */
 export function open(of: Models): Definition {
-  const definition = new Definition(of, undefined)
+  const definition = new Definition(of, undefined, effectRecords)
   for (const one of Object.values(of)) {
     definition.policy(one as AnyModel, { anyone: { read: true, create: true, update: true, delete: true } })
   }

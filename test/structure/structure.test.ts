@@ -9,7 +9,9 @@ import { checkSizes, maximumFileLines, maximumFunctionLines, type SizeExceptions
 import { parseFile, readTree, type SourceFile } from './source-file.ts'
 
 /** Each with its reason. Prefer splitting the file. */
-const exceptions: SizeExceptions = {}
+const exceptions: SizeExceptions = {
+  'src/errors.ts': 'one table of all codes, which is searched, not read',
+}
 
 const root = path.join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8')

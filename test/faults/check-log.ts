@@ -28,7 +28,7 @@ export function checkLog(
 }
 
 /** An entry is in one transaction, once, behind those that the transaction made before it. */
-function checkSequences(log: LoggedTransaction[], sequential: boolean): string[] {
+export function checkSequences(log: LoggedTransaction[], sequential: boolean): string[] {
   const violations: string[] = []
   const seen = new Set<number>()
   let last = 0
@@ -60,7 +60,7 @@ function checkOrder(log: LoggedTransaction[], ledger: Acknowledged): string[] {
   return violations
 }
 
-function checkReplay(log: LoggedTransaction[], tables: Map<string, Json[]>): string[] {
+export function checkReplay(log: LoggedTransaction[], tables: Map<string, Json[]>): string[] {
   const replayed: Replayed = new Map([...tables.keys()].map((table) => [table, new Map()]))
   const violations: string[] = []
   for (const { position, entries } of log) {

@@ -86,6 +86,13 @@ export class Fleet {
     }
   }
 
+  /** How the nodes complained of a lock, in their logs, but for answers at a deadline. */
+  lockComplaints(): string[] {
+    const lines = this.#nodes.flatMap((node) => node?.server.output.split('\n') ?? [])
+    const complaints = lines.filter((line) => /database is locked|database_busy|SQLITE_BUSY|\blocked\b/.test(line))
+    return complaints.filter((line) => !line.includes('did not begin before its deadline'))
+  }
+
   /** What the nodes said, for whoever looks for the cause of a violation. */
   said(): string {
     return this.#nodes.map((node, at) => `node ${at}: ${node?.server.output.slice(-3000)}`).join('\n')

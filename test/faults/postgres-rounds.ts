@@ -10,8 +10,6 @@ import { Random } from './random.ts'
 import { retryKeys } from './retry.ts'
 import { Workload } from './workload.ts'
 
-const clients = 8
-
 /** Faults from one look at the database to the next. */
 const faultsPerLook = 4
 
@@ -29,6 +27,10 @@ export interface Rounds {
   strike(random: Random, round: Round): Promise<Fault>
   /** Reads the database when all is quiet. */
   read(): Promise<Contents>
+  /** Default 8. */
+  clients?: number
+  /** Which other answers are right at any time. Default: 503 in an outage. */
+  isRight?(sent: Sent): boolean
 }
 
 export interface Fault {
@@ -62,7 +64,15 @@ export interface RoundsResult {
   [detail: string]: unknown
 }
 
-export async function runRounds({ seed, faults, fleet, strike, read }: Rounds): Promise<RoundsResult> {
+export async function runRounds({
+  seed,
+  faults,
+  fleet,
+  strike,
+  read,
+  clients = 8,
+  isRight,
+}: Rounds): Promise<RoundsResult> {
   const random = new Random(seed)
   const ledger = new Acknowledged()
   const workload = new Workload(seed, clients, ledger)
@@ -100,7 +110,7 @@ export async function runRounds({ seed, faults, fleet, strike, read }: Rounds): 
     violations.push(...retry.violations)
   }
   await fleet.stop()
-  violations.push(...fleet.violations, ...checkAnswers(ledger, (sent) => isShed(sent, outages)))
+  violations.push(...fleet.violations, ...checkAnswers(ledger, isRight ?? ((sent) => isShed(sent, outages))))
   violations.push(...checkContents(await read(), ledger).map((text) => `at the end: ${text}`))
   const all = ledger.all()
   const longest = Math.round(workload.longest)

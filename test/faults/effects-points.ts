@@ -1,0 +1,128 @@
+// Named points of a process that serves, at which it is killed or stands still: before and after each step that makes
+// something last. Where the process talks to its database the statement says which step it is, so that nothing in the
+// package knows of this.
+import { writeSync } from 'node:fs'
+import { ServerResponse } from 'node:http'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { PostgresConnection } from '../../src/storage/postgres/postgres-connection.ts'
+import { whyNoStrace } from './tools.ts'
+
+export interface PointOptions {
+  name: string
+  /** At which passage of it, from 1 on. */
+  nth: number
+  act: 'kill' | 'stop'
+}
+
+/** What a statement does, by its text. The first that fits counts. */
+const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
+  ['commit', /^\s*commit\b/i],
+  ['enqueue', /^\s*insert into monobloc_job\b/i],
+  ['claim', /^\s*update monobloc_job set state = 'running'/i],
+  ['completion', /^\s*update monobloc_job set state = 'done'/i],
+  ['cursor', /^\s*update monobloc_consumer set position/i],
+  ['tick', /^\s*update monobloc_schedule set next/i],
+  ['append', /^\s*insert into monobloc_commit\b|^\s*insert into monobloc_log\b/i],
+]
+
+/** Steps with points on each engine; a claim, a completion or a move of a cursor is a statement of one table. */
+const names = ['commit', 'append', 'reply', 'enqueue', 'claim', 'completion', 'cursor', 'tick']
+
+/** What there is on an engine. On SQLite a process syncs by itself, and strace holds it there, where it may. */
+export function pointsOf(engine: string): readonly string[] {
+  const all = engine === 'sqlite' && whyNoStrace() === undefined ? [...names, 'fsync'] : names
+  return [
+    ...all.flatMap((name) => [`${name}:before`, `${name}:after`]),
+    ...(engine === 'postgres' ? ['commit:sent'] : []),
+  ]
+}
+
+let passages: ((name: string) => void) | undefined
+
+/** Goes through a named point. */
+export function passing(name: string): void {
+  passages?.(name)
+}
+
+/** Lets this process end, or stand still, at the nth passage of a point. */
+export function setPoint({ name: wanted, nth, act }: PointOptions): void {
+  let left = nth
+  passages = (name) => {
+    if (name !== wanted || --left !== 0) return
+    writeSync(2, `\npoint ${name} ${act}\n`)
+    process.kill(process.pid, act === 'kill' ? 'SIGKILL' : 'SIGSTOP')
+  }
+}
+
+function stepOf(sql: string): string | undefined {
+  return steps.find(([, pattern]) => pattern.test(sql))?.[0]
+}
+
+const known = new WeakMap<object, string | undefined>()
+
+/** Watches the drivers of this process. */
+export function watchPoints(): void {
+  watchSqlite()
+  watchPostgres()
+  watchReplies()
+}
+
+function around<T>(step: string, work: () => T): T {
+  passing(`${step}:before`)
+  const result = work()
+  passing(`${step}:after`)
+  return result
+}
+
+function watchSqlite(): void {
+  const { exec, prepare } = DatabaseSync.prototype
+  DatabaseSync.prototype.exec = function (sql) {
+    const step = stepOf(sql)
+    return step ? around(step, () => exec.call(this, sql)) : exec.call(this, sql)
+  }
+  DatabaseSync.prototype.prepare = function (sql, ...rest) {
+    const statement = (prepare as (...args: unknown[]) => StatementSync).call(this, sql, ...rest)
+    const step = stepOf(sql)
+    if (!step) return statement
+    for (const verb of ['run', 'get', 'all'] as const) {
+      const inner = statement[verb] as (...values: unknown[]) => unknown
+      statement[verb] = ((...values: unknown[]) => around(step, () => inner.apply(statement, values))) as never
+    }
+    return statement
+  }
+}
+
+function watchPostgres(): void {
+  const { ask } = PostgresConnection.prototype
+  PostgresConnection.prototype.ask = function (operation) {
+    const { statement } = operation
+    if (!known.has(statement)) known.set(statement, stepOf(statement.sql))
+    const step = known.get(statement)
+    if (!step) return ask.call(this, operation)
+    passing(`${step}:before`)
+    // With the end of this tick it is on its way.
+    setImmediate(passing, `${step}:sent`)
+    ask.call(this, {
+      statement,
+      values: operation.values,
+      maxRows: operation.maxRows,
+      failed: (error) => operation.failed(error),
+      done(answer) {
+        passing(`${step}:after`)
+        operation.done(answer)
+      },
+    })
+  }
+}
+
+/** Of writes: what was only read is owed to nobody. */
+function watchReplies(): void {
+  const { end } = ServerResponse.prototype
+  ServerResponse.prototype.end = function (this: ServerResponse, ...given: unknown[]) {
+    const isWrite = this.req.method !== 'GET'
+    if (isWrite) passing('reply:before')
+    const ended = (end as (...given: unknown[]) => ServerResponse).apply(this, given)
+    if (isWrite) passing('reply:after')
+    return ended
+  } as never
+}

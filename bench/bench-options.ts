@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { type ServerKind, servers } from './server-kind.ts'
 import { type Workload, workloads } from './workload.ts'
 
-export const scenarios = ['coldstart', 'disturbed'] as const
+export const scenarios = ['coldstart', 'disturbed', 'log'] as const
 export type Scenario = (typeof scenarios)[number]
 
 export interface BenchOptions {
@@ -40,7 +40,9 @@ Measures Monobloc beside node:http answering a constant (raw), and Express and F
   --check            ends with 1 when a target is missed
   --write-docs       writes docs/benchmarks.md
   --field            instead: beside frameworks and ORMs; has options of its own (--field --help)
+  --cached           instead: reads that are kept, beside writes; has options of its own (--cached --help)
   --postgres         instead: on PostgreSQL, beside Fastify with pg; has options of its own (--postgres --help)
+  --jobs             instead: jobs, beside BullMQ, graphile-worker and pg-boss; has options of its own (--jobs --help)
   --help
 `
 

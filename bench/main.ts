@@ -5,6 +5,7 @@ import { measureColdStarts } from './cold-start.ts'
 import { measureDisturbed } from './disturbed.ts'
 import { docsPage } from './docs-page.ts'
 import { writeFirstSection } from './docs-sections.ts'
+import { measureLogShare } from './log-share.ts'
 import { hasProcessUsage } from './process-usage.ts'
 import { describeResults } from './result-tables.ts'
 import { jsonOf, resultsOf } from './results.ts'
@@ -17,7 +18,9 @@ const say = (line: string) => console.error(line)
 const args = process.argv.slice(2)
 // What this takes, the peers and their packages, is looked at only when it is asked for.
 if (args.includes('--field')) process.exit(await (await import('./field/main.ts')).benchField(args, say))
+if (args.includes('--cached')) process.exit(await (await import('./cached/main.ts')).benchCached(args, say))
 if (args.includes('--postgres')) process.exit(await (await import('./postgres/main.ts')).benchPostgres(args, say))
+if (args.includes('--jobs')) process.exit(await (await import('./jobs/main.ts')).benchJobs(args, say))
 process.exit(await run(readOrExit(args)))
 
 function readOrExit(args: string[]): BenchOptions {
@@ -39,9 +42,10 @@ async function run(options: BenchOptions): Promise<number> {
   const measurements = await measureThroughput(options, say)
   const coldStarts = scenarios.includes('coldstart') ? await measureColdStarts(say) : []
   const disturbed = scenarios.includes('disturbed') ? [await measureDisturbed(folder, say)] : []
+  const logShares = scenarios.includes('log') ? [await measureLogShare(options, say)] : []
   rmSync(folder, { recursive: true, force: true })
 
-  const results = resultsOf(measurements, coldStarts, disturbed)
+  const results = resultsOf(measurements, coldStarts, disturbed, logShares)
   const targets = targetsOf(results)
   console.log(`${describeResults(results)}\n\n${describeTargets(targets)}`)
   if (options.json) writeFileSync(options.json, jsonOf(results))

@@ -1,5 +1,6 @@
 import type { ColdStart } from './cold-start.ts'
 import type { Disturbed } from './disturbed.ts'
+import type { LogShare } from './log-share.ts'
 import type { Row } from './measurement.ts'
 import type { Results } from './results.ts'
 import { type Workload, workloads } from './workload.ts'
@@ -10,6 +11,7 @@ export function describeResults(results: Results): string {
     ...workloads.map((workload) => describeWorkload(workload, results.rows)),
     describeColdStarts(results.coldStarts),
     ...results.disturbed.map(describeDisturbed),
+    ...results.logShares.map(describeLogShare),
   ]
     .filter(Boolean)
     .join('\n\n')
@@ -82,6 +84,19 @@ ${table(['', 'reads', 'p50 ms', 'p99 ms', 'most ms'], lines)}
 The median beside the queries is ${ratio.toFixed(2)} times the calm one. There were ${queries} queries, the longest took
 ${(longestQueryMillis / 1000).toFixed(1)} s. \`/livez\` and \`/readyz\` answered 200 to ${health.ok} of ${health.asked} questions, the slowest
 in ${health.mostMillis.toFixed(1)} ms.`
+}
+
+function describeLogShare({ logged, unlogged, share, shareRange }: LogShare): string {
+  const percent = (part: number) => `${Math.round(part * 100)} %`
+  const lines = [
+    ['with the commit log', logged.toLocaleString('en')],
+    ['without its triggers', unlogged.toLocaleString('en')],
+  ]
+  return `### What the commit log costs a durable POST
+
+${table(['', 'POST/s'], lines)}
+
+The log takes ${percent(share)} (${shareRange.map(percent).join(' to ')}) of the time of a POST.`
 }
 
 export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {

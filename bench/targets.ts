@@ -11,7 +11,7 @@ export interface Target {
 }
 
 /** What Monobloc must reach, and what it did in this run. */
-export function targetsOf({ measurements, rows, coldStarts, disturbed }: Results): Target[] {
+export function targetsOf({ measurements, rows, coldStarts, disturbed, logShares }: Results): Target[] {
   const toRaw = (workload: Workload) =>
     rows.find((row) => row.workload === workload && row.server === 'monobloc')?.ratioToRaw ?? undefined
   return [
@@ -34,6 +34,7 @@ export function targetsOf({ measurements, rows, coldStarts, disturbed }: Results
       { what: 'median beside queries of seconds, to the calm one', found: ratio, bound: { most: 2 } },
       { what: 'health answered meanwhile, share', found: health.ok / health.asked, bound: { least: 1 } },
     ]),
+    ...logShares.map(({ share }) => ({ what: "the log's share of a POST", found: share, bound: { most: 0.25 } })),
   ]
 }
 

@@ -14,7 +14,15 @@ const added = constant(201, { id: itemCount, ...newItem(itemCount), done: false,
 
 const server = createServer((request, response) => {
   const { status, head, body } =
-    request.method === 'POST' ? added : request.url === '/' ? hello : request.url!.startsWith('/items/') ? one : page
+    request.method === 'POST'
+      ? added
+      : request.method === 'PATCH'
+        ? one
+        : request.url === '/'
+          ? hello
+          : request.url!.startsWith('/items/')
+            ? one
+            : page
   response.writeHead(status, head)
   response.end(body)
 })

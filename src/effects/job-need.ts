@@ -152,6 +152,9 @@ const sweepMillis = 5000
 export class JobNeeds {
   readonly #options: NeedsOptions
   #isUsed = false
+  #looks = 0
+  /** What has ended while a look was under way that may not have seen it. */
+  #meanwhile: string[] = []
   #ended = new Set<string>()
   #sweptAt = -Infinity
   #working: Promise<void> | undefined
@@ -160,9 +163,9 @@ export class JobNeeds {
     this.#options = options
   }
 
-  /** Whether something waits, as far as it is known here. */
+  /** Whether something may wait, as far as it is known here. */
   get isUsed(): boolean {
-    return this.#isUsed
+    return this.#isUsed || this.#looks > 0
   }
 
   /** Something waits. */
@@ -174,16 +177,27 @@ export class JobNeeds {
   async looked(session: Session): Promise<(() => void) | undefined> {
     const { store } = this.#options
     const before = this.#isUsed
-    this.#isUsed = await store.any(session)
-    if (!this.#isUsed || (before && performance.now() - this.#sweptAt < sweepMillis)) return undefined
-    this.#sweptAt = performance.now()
-    const ready = await store.ready(session, resolvedAtOnce)
-    return ready.length > 0 ? () => this.#work(ready, true) : undefined
+    this.#isUsed = false
+    this.#looks++
+    try {
+      // Who says meanwhile that something waits knows more than this.
+      if (await store.any(session)) this.#isUsed = true
+      if (!this.#isUsed || (before && performance.now() - this.#sweptAt < sweepMillis)) return undefined
+      this.#sweptAt = performance.now()
+      const ready = await store.ready(session, resolvedAtOnce)
+      return ready.length > 0 ? () => this.#work(ready, true) : undefined
+    } finally {
+      this.#looks--
+      const ids = this.#meanwhile.splice(0)
+      if (this.#isUsed) this.ended(ids)
+    }
   }
 
   /** Jobs have ended, and that is on disk. */
   ended(ids: readonly string[]): void {
-    if (ids.length > 0) this.#work(ids)
+    if (ids.length === 0) return
+    if (this.#isUsed) this.#work(ids)
+    else this.#meanwhile.push(...ids)
   }
 
   get isWorking(): boolean {

@@ -1,5 +1,12 @@
 import type { Dialect, Session, SqlValue, Statement } from '../storage/index.ts'
-import { type JobConcurrency, type JobLimits, type RecentStarts, rateRoom, withStarts } from './job-limit.ts'
+import {
+  type JobConcurrency,
+  type JobLimits,
+  type RecentStarts,
+  rateRoom,
+  withoutFuture,
+  withStarts,
+} from './job-limit.ts'
 import { byTurn, type ClaimedJob, claimedOf } from './job-store.ts'
 
 const textsFor = (postgres: boolean) => {
@@ -90,13 +97,15 @@ export class LimitedClaims {
 
   async claim(session: Session, limits: JobLimits, asked: LimitedClaim): Promise<LimitedClaimed> {
     const { name, now } = asked
-    const starts = await this.#lock(session, name)
+    const noted = await this.#lock(session, name)
     const { concurrency, perProcess, rate } = limits
+    const starts = rate ? withoutFuture(rate, noted, now) : noted
     const free = rate ? rateRoom(rate, starts, now) : undefined
     const room = Math.min(asked.limit, (perProcess ?? Infinity) - asked.own, free?.room ?? Infinity)
     const rows = room <= 0 ? [] : await this.#take(session, concurrency, asked, room)
-    if (rate && rows.length > 0) {
-      await session.run(this.#words.note, [name, JSON.stringify(withStarts(rate, starts, now, rows.length))])
+    if (rate && (rows.length > 0 || starts !== noted)) {
+      const all = rows.length > 0 ? withStarts(rate, starts, now, rows.length) : starts
+      await session.run(this.#words.note, [name, JSON.stringify(all)])
     }
     const isRate = free !== undefined && rows.length === free.room
     return {

@@ -2,6 +2,7 @@ import { type ErrorCode, MonoblocError } from '../errors.ts'
 import { type Job, jobDefaults } from './job.ts'
 import type { ClaimedJob, SettledJob } from './job-store.ts'
 import { retryDelay } from './retry-delay.ts'
+import { thrownText } from './thrown-text.ts'
 
 /** Another attempt would end the same way: a mistake in the code, or the handler says so itself. */
 const permanent: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -48,6 +49,5 @@ const longestText = 2000
 
 /** An error as it is kept with its job: `{ code, message }`. */
 export function errorText(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  return JSON.stringify({ code: codeOf(error) ?? null, message: message.slice(0, longestText) })
+  return JSON.stringify({ code: codeOf(error) ?? null, message: thrownText(error).slice(0, longestText) })
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { limitsOf, type RecentStarts, rateRoom, slotOf, withStarts } from './job-limit.ts'
+import { limitsOf, type RecentStarts, rateRoom, slotOf, withoutFuture, withStarts } from './job-limit.ts'
 
 test('in no span of its time do more begin than a rate says, and not much fewer', () => {
   fc.assert(
@@ -36,6 +36,19 @@ test('a rate keeps no more than about a hundred slices of its time', () => {
   let starts: RecentStarts = []
   for (let now = 0; now < 200_000; now += 7) starts = withStarts(rate, starts, now, 1)
   expect(starts.length).toBeLessThanOrEqual(102)
+})
+
+test('what began by a clock that was ahead counts from when it was set back, and not until it has caught up', () => {
+  const rate = { limit: 3, per: 1000 }
+  const now = 1_700_000_000_000
+  const ahead = withStarts(rate, [], now + 86_400_000, 3)
+  expect(rateRoom(rate, ahead, now).room).toBe(0)
+  const sound = withoutFuture(rate, ahead, now)
+  expect(rateRoom(rate, sound, now + 999).room).toBe(0)
+  expect(rateRoom(rate, sound, now + 1011).room).toBe(3)
+  // Clocks of several machines differ.
+  const little = withStarts(rate, [], now + 60_000, 3)
+  expect(withoutFuture(rate, little, now)).toBe(little)
 })
 
 test('limits have bounds', () => {

@@ -108,6 +108,19 @@ export function withStarts({ per }: JobRate, starts: RecentStarts, now: number, 
   return kept
 }
 
+/** The clocks of several machines differ by less, or much else goes wrong. */
+const clockSkew = 60_000
+
+/** The starts, those of a time that is still far away as if they were of now: the clock was set back since. */
+export function withoutFuture({ per }: JobRate, starts: RecentStarts, now: number): RecentStarts {
+  const slice = Math.max(1, Math.floor(per / slicesOfRate))
+  if (!starts.some(([at]) => at * slice > now + clockSkew)) return starts
+  const at = Math.floor(now / slice)
+  const kept = starts.filter(([of]) => of < at)
+  const others = starts.filter(([of]) => of >= at).reduce((sum, [, count]) => sum + count, 0)
+  return [...kept, [at, others]]
+}
+
 function recent(starts: RecentStarts, per: number, slice: number, now: number): RecentStarts {
   return starts.filter(([at]) => (at + 1) * slice + per > now)
 }

@@ -181,9 +181,7 @@ export class JobRunner {
     listenForJobs(this.#options.queries, this.#heard)
     this.#feed.start()
     const { lease = 15_000 } = this.#options
-    this.#beat = setInterval(() => {
-      this.#beating = this.#beating.then(() => this.#worker.beat()).catch((error) => this.#trouble(error))
-    }, lease / beatsOfLease)
+    this.#beat = setInterval(this.#giveSign, lease / beatsOfLease)
   }
 
   async stop(): Promise<void> {
@@ -477,14 +475,16 @@ export class JobRunner {
     for (const attempt of this.#running.values()) attempt.abort(error)
   }
 
+  readonly #giveSign = (): void => {
+    this.#beating = this.#worker.beat().catch((error) => this.#trouble(error))
+  }
+
   #trouble(error: unknown): void {
     const code = codeOf(error)
     if (code === 'shutting_down' && this.#state !== 'running') return
-    if (code === 'lease_lost') {
-      this.#beating = this.#beating.then(() => this.#worker.beat()).catch((again) => this.#trouble(again))
-      return
-    }
-    this.#options.log.warn('jobs: the database did not answer, and is asked again', { err: error })
+    if (code === 'commit_unknown') this.#worker.giveUp()
+    if (code === 'lease_lost') this.#giveSign()
+    else this.#options.log.warn('jobs: the database did not answer, and is asked again', { err: error })
   }
 
   async #idleWithin(millis: number): Promise<boolean> {

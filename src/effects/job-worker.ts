@@ -23,7 +23,8 @@ const statementsOf = ownStatements({
   beat: 'update monobloc_worker set beat = beat + 1, seen = $2 where id = $1',
   all: 'select id, beat from monobloc_worker',
   remove: 'delete from monobloc_worker where id = $1 and beat = $2',
-  leave: 'delete from monobloc_worker where id = $1',
+  // What could not be handed back is taken over by whoever sees this row grow old.
+  leave: 'delete from monobloc_worker where id = $1 and not exists (select 1 from monobloc_job where worker = $1)',
 })
 
 const deadline = 10_000
@@ -49,6 +50,8 @@ export class JobWorker {
   #id = randomUUID() as string
   #watched = new Map<string, Watched>()
   #heardAt = 0
+  #hasGivenUp = false
+  #beating: Promise<void> | undefined
 
   constructor(options: WorkerOptions, dialect: Dialect) {
     this.#options = options
@@ -67,6 +70,7 @@ export class JobWorker {
     await storage.write({ deadline, isolation: 'committed' }, (session) =>
       session.run(this.#statements.add, [this.#id, place, now()]),
     )
+    this.#hasGivenUp = false
     this.#heardAt = performance.now()
   }
 
@@ -77,12 +81,18 @@ export class JobWorker {
     )
   }
 
-  /** Gives a sign of life, and looks for those of the others. */
-  async beat(): Promise<void> {
+  /** Gives a sign of life, and looks for those of the others. Asked for while it does, that one counts. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => (this.#beating = undefined))
+    return this.#beating
+  }
+
+  async #beat(): Promise<void> {
     const { storage, now, lease, lost } = this.#options
-    const id = this.#id
     const startedAt = performance.now()
     try {
+      if (this.#hasGivenUp) await this.join()
+      const id = this.#id
       const [renewed, others] = await storage.write({ deadline, isolation: 'committed' }, async (session) => {
         const changed = await session.run(this.#statements.beat, [id, now()])
         return [changed > 0, await session.rows(this.#statements.all, [])] as const
@@ -97,9 +107,18 @@ export class JobWorker {
         await this.#takeOver(worker, beat)
     } catch (error) {
       // The others count the same time: they may have taken over by now.
-      if (performance.now() - this.#heardAt > lease) lost()
+      if (performance.now() - this.#heardAt > lease) this.giveUp()
       throw error
     }
+  }
+
+  /** What it has claimed is not known any more. The next beat begins anew, and the claims go free as those of a dead worker. */
+  giveUp(): void {
+    if (this.#hasGivenUp) return
+    this.#hasGivenUp = true
+    // Nobody has this one: nothing more is claimed under the old.
+    this.#id = randomUUID()
+    this.#options.lost()
   }
 
   #silent(others: readonly (readonly [string, number])[]): { worker: string; beat: number }[] {

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { MonoblocError } from '../../src/errors.ts'
+import type { Storage } from '../../src/storage/index.ts'
+import { type JobFixture, openJobs, Ran, settled } from './job-fixture.ts'
+
+let jobs: JobFixture
+
+beforeEach(async () => {
+  jobs = await openJobs()
+})
+afterEach(() => jobs.close())
+
+const soon = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000, interval: 5 })
+
+/** The storage of the test, of which a runner hears no answer while `refuses` is set: before the write, or after it. */
+function shaky() {
+  const state: { refuses: { code: 'database_unavailable' | 'commit_unknown'; after: boolean } | undefined } = {
+    refuses: undefined,
+  }
+  const storage: Storage = Object.create(jobs.storage, {
+    write: {
+      async value(options: any, work: any) {
+        const { refuses } = state
+        if (refuses?.after) await jobs.storage.write(options, work)
+        if (refuses) throw new MonoblocError(refuses.code)
+        return jobs.storage.write(options, work)
+      },
+    },
+    dialect: { value: jobs.storage.dialect },
+    read: { value: (options: any, work: any) => jobs.storage.read(options, work) },
+    onAppend: { value: (listener: any) => jobs.storage.onAppend(listener) },
+  })
+  return { state, storage }
+}
+
+test('a process that could not say that it lives goes on, and nothing that it had stays behind', async () => {
+  const { state, storage } = shaky()
+  let begun = 0
+  const note = jobs.job('note', {
+    prepare: ({ signal }) => {
+      if (++begun > 1) return
+      state.refuses = { code: 'database_unavailable', after: false }
+      return new Promise((resolve) => signal.addEventListener('abort', resolve))
+    },
+    handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }),
+  })
+  const runner = jobs.runner([note], { storage, lease: 100 })
+  const id = await jobs.enqueue(note, { n: 1 })
+  await runner.start()
+  await soon(() => expect(jobs.lines.join('')).toContain('no sign of life for too long'))
+  state.refuses = undefined
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done' }))
+  expect(await jobs.ran()).toEqual([1])
+})
+
+test('jobs are run although nobody heard that they were claimed', async () => {
+  const { state, storage } = shaky()
+  const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
+  const runner = jobs.runner([note], { storage, lease: 100 })
+  await runner.start()
+  await settled(runner)
+  state.refuses = { code: 'commit_unknown', after: true }
+  const id = await jobs.enqueue(note, { n: 1 })
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'running' }))
+  state.refuses = undefined
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done' }))
+  expect(await jobs.ran()).toEqual([1])
+})
+
+test('what a process could not hand back when it ended is taken over', async () => {
+  const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
+  const runner = await jobs.start()
+  const id = await jobs.enqueue(note, { n: 1 })
+  await jobs.sql(
+    `update monobloc_job set state = 'running', attempt = 1, worker = (select id from monobloc_worker) where id = '${id}'`,
+  )
+  await runner.stop()
+  await jobs.runner([note], { lease: 80 }).start()
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done', attempt: 2 }))
+})
+
+test.each([
+  ['without a form as text', () => Object.create(null)],
+  ['with a message that is no text', () => Object.assign(new Error(), { message: { why: 'no text' } })],
+  ['that is nothing', () => undefined],
+])('what is thrown %s fails the job, and no more', async (_, thrown) => {
+  const fail = () => {
+    throw thrown()
+  }
+  const quick = jobs.job('quick', { retry: false, handle: fail })
+  const loose = jobs.job('loose', { retry: false, transaction: false, handle: fail })
+  const runner = await jobs.start(quick, loose)
+  const ids = [await jobs.enqueue(quick, { n: 1 }), await jobs.enqueue(loose, { n: 1 })]
+  await settled(runner)
+  for (const id of ids) {
+    const { state, error } = await jobs.row(id)
+    expect([state, typeof JSON.parse(error).message]).toEqual(['failed', 'string'])
+  }
+})

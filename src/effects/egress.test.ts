@@ -369,6 +369,14 @@ describe('bounds', () => {
     expect([whole.cut, whole.body.length]).toEqual([false, 100])
   })
 
+  test('a timeout is a day at most: a longer one would be over at once', () => {
+    for (const name of ['timeout', 'connectTimeout']) {
+      expect(() => egress({ [name]: 86_400_000 })).not.toThrow()
+      expect(() => egress({ [name]: 86_400_001 })).toThrow('at most a day')
+      expect(() => egress({ [name]: 0 })).toThrow('a whole number')
+    }
+  })
+
   test('a body that is sent has maxRequest bytes and not one more', async () => {
     const ask = await local(hello, { maxRequest: 10 })
     expect((await ask({ body: '1234567890' })).status).toBe(200)

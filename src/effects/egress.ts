@@ -20,7 +20,7 @@ export interface EgressOptions {
   redirects?: number
   /** Milliseconds until a connection stands: name, TCP, TLS. Default 5,000. */
   connectTimeout?: number
-  /** Milliseconds for everything, redirects included. Default 15,000. */
+  /** Milliseconds for everything, redirects included, at most a day. Default 15,000. */
   timeout?: number
   /** Bytes that a body may have that is sent. Default 1 MiB. */
   maxRequest?: number
@@ -84,6 +84,8 @@ const known = {
 
 const defaultPorts = [80, 443, 8080, 8443]
 const mostRedirects = 10
+// Timers go no further than some days, and would then go off at once.
+const longestTimeout = 24 * 60 * 60 * 1000
 const mebibyte = 1024 * 1024
 // A connection that waits for its next request: long enough for a row of deliveries, short enough to hold few of them.
 const keptOpen = 4000
@@ -117,6 +119,12 @@ export function egress(options: EgressOptions = {}): Egress {
   for (const [name, value] of Object.entries(bounds)) {
     if (Number.isSafeInteger(value) && value >= (name === 'redirects' ? 0 : 1)) continue
     throw new MonoblocError('definition_invalid', { detail: `egress(): ${name} is a whole number, and not ${value}.` })
+  }
+  for (const [name, value] of Object.entries({ timeout, connectTimeout })) {
+    if (value > longestTimeout)
+      throw new MonoblocError('definition_invalid', {
+        detail: `egress(): ${name} is at most a day: ${longestTimeout}.`,
+      })
   }
   if (redirects > mostRedirects)
     throw new MonoblocError('definition_invalid', { detail: `egress(): redirects is at most ${mostRedirects}.` })

@@ -7,13 +7,15 @@ const day = 24 * 60 * 60 * 1000
 // Senders retry for some days at most.
 const defaultKeep = 30 * day
 const longestName = 256
+const pruneStep = 1000
+const longestKeep = 10 * 366 * day
 
 export interface Received {
   /** Who sent it, in a word of yours: the ids of one sender say nothing of another's. */
   from: string
   /** The message's, from `verifyWebhook`. */
   id: string
-  /** Milliseconds that it is remembered. Default: 30 days. */
+  /** Milliseconds that it is remembered, at most 10 years. Default: 30 days. */
   keep?: number
 }
 
@@ -22,7 +24,7 @@ const statements = ownStatements({
     on conflict (source, id) do update set expires = excluded.expires
     where monobloc_webhook_received.expires <= $4`,
   prune: `delete from monobloc_webhook_received where (source, id) in
-    (select source, id from monobloc_webhook_received where expires <= $1 order by expires limit 1000)`,
+    (select source, id from monobloc_webhook_received where expires <= $1 order by expires limit ${pruneStep})`,
 })
 
 /**
@@ -40,14 +42,24 @@ export function receiveOnce(db: unknown, { from, id, keep = defaultKeep }: Recei
         detail: `receiveOnce(): from and id have 1 to ${longestName} characters.`,
       })
     }
+    if (!Number.isInteger(keep) || keep < 1 || keep > longestKeep)
+      throw new MonoblocError('definition_invalid', {
+        detail: 'receiveOnce(): keep is in milliseconds, at most 10 years.',
+      })
     const now = queries.now()
     const { take } = statements(queries.dialect)
     return (await session.run(take, [from, id, now + keep, now])) === 1
   })
 }
 
-/** Forgets what has expired. */
+/** Forgets what has expired. @returns how many */
 export async function pruneReceived(storage: Storage, now: number): Promise<number> {
   const { prune } = statements(storage.dialect)
-  return storage.write({ deadline: 10_000, isolation: 'committed' }, (session) => session.run(prune, [now]))
+  for (let count = 0; ; ) {
+    const gone = await storage.write({ deadline: 10_000, isolation: 'committed' }, (session) =>
+      session.run(prune, [now]),
+    )
+    count += gone
+    if (gone < pruneStep) return count
+  }
 }

@@ -45,8 +45,8 @@ const soon = 10
 const deadline = 10_000
 /** Milliseconds of a lease beyond the time of one attempt: for what is written down after it. */
 const leaseBeyond = 2 * deadline
-// Read at once: one page of the table, and little to have read for nothing when the lane ends.
-const pageSize = 20
+/** The clocks of several machines differ by less, or much else goes wrong. */
+const clockSkew = 60_000
 // Milliseconds until a lane is looked at again that could not be read or written.
 const afterTrouble = 1000
 // Milliseconds after which a lane lets others have its turn.
@@ -145,7 +145,10 @@ export class WebhookRunner {
 
   async #due(limit: number): Promise<LaneRow[]> {
     const { storage, store, now, owner } = this.#options
-    return storage.read({ deadline }, (session) => store.due(session, now(), owner, limit))
+    const { retry } = this.#settings
+    const time = now()
+    const beyond = { retry: time + retry.longest + clockSkew, lease: this.#leaseEnd() + clockSkew }
+    return storage.read({ deadline }, (session) => store.due(session, { now: time, owner, limit, beyond }))
   }
 
   async #take(due: readonly LaneRow[]): Promise<void> {
@@ -189,20 +192,19 @@ export class WebhookRunner {
     const { storage, store } = this.#options
     const turnEnds = performance.now() + longestTurn
     for (;;) {
+      // For each anew: while the one before was sent it may have been skipped, and its endpoint disabled or changed.
       const read = async (session: Session) => {
         const endpoint = await store.endpoint(session, lane.endpoint)
-        return endpoint && { endpoint, waiting: await store.waiting(session, lane.endpoint, endpoint.done, pageSize) }
+        return endpoint && { endpoint, delivery: await store.waiting(session, lane.endpoint, endpoint.done) }
       }
       const found = await storage.read({ deadline }, read)
       // Removed meanwhile.
       if (!found) return
-      const { endpoint, waiting } = found
-      if (waiting.length === 0) return this.#release(lane, endpoint.last)
-      for (const delivery of waiting) {
-        const mayGoOn = !this.#stopping.signal.aborted && performance.now() < turnEnds
-        if (endpoint.state !== 'active' || !mayGoOn) return this.#release(lane, 0)
-        if (!(await this.#deliver(lane, endpoint, delivery))) return
-      }
+      const { endpoint, delivery } = found
+      if (!delivery) return this.#release(lane, endpoint.last)
+      const mayGoOn = !this.#stopping.signal.aborted && performance.now() < turnEnds
+      if (endpoint.state !== 'active' || !mayGoOn) return this.#release(lane, 0)
+      if (!(await this.#deliver(lane, endpoint, delivery))) return
     }
   }
 

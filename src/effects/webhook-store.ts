@@ -98,10 +98,11 @@ const texts = {
   skip: `update monobloc_webhook_delivery set state = 'skipped' where endpoint = $1 and sequence = $2 and state = 'waiting'`,
 
   due: `select l.endpoint, l.fence from monobloc_webhook_lane l join monobloc_webhook_endpoint e on e.id = l.endpoint
-    where e.state = 'active' and e.last > l.done and l.retry <= $1 and (l.lease <= $1 or l.owner = $2)
+    where e.state = 'active' and e.last > l.done and (l.retry <= $1 or l.retry > $4)
+      and (l.lease <= $1 or l.lease > $5 or l.owner = $2)
     order by l.served, l.endpoint limit $3`,
   take: `update monobloc_webhook_lane set owner = $3, lease = $4, fence = fence + 1 where endpoint = $1 and fence = $2`,
-  waiting: `${delivery} where d.endpoint = $1 and d.sequence > $2 and d.state = 'waiting' order by d.sequence limit $3`,
+  waiting: `${delivery} where d.endpoint = $1 and d.sequence > $2 and d.state = 'waiting' order by d.sequence limit 1`,
   succeed: `update monobloc_webhook_lane set done = $3, lease = $4, retry = 0, failing = 0 where endpoint = $1 and fence = $2`,
   fail: `update monobloc_webhook_lane set retry = $3, failing = $4, owner = null, lease = 0, served = $5
     where endpoint = $1 and fence = $2`,
@@ -251,9 +252,21 @@ export class WebhookStore {
     return session.run(this.#statements.skip, [endpoint, sequence])
   }
 
-  /** Lanes with something to send that nobody else has. */
-  async due(session: Session, now: number, owner: string, limit: number): Promise<LaneRow[]> {
-    const rows = await session.all(this.#statements.due, [now, owner, limit])
+  /**
+   * Lanes with something to send that nobody else has.
+   *
+   * @param beyond no try and no lease is noted for later than this: one that is was noted by a clock that was set back since
+   */
+  async due(
+    session: Session,
+    {
+      now,
+      owner,
+      limit,
+      beyond,
+    }: { now: number; owner: string; limit: number; beyond: { retry: number; lease: number } },
+  ): Promise<LaneRow[]> {
+    const rows = await session.all(this.#statements.due, [now, owner, limit, beyond.retry, beyond.lease])
     return rows.map(({ endpoint, fence }) => ({ endpoint: endpoint as string, fence: Number(fence) }))
   }
 
@@ -262,8 +275,10 @@ export class WebhookStore {
     return (await session.run(this.#statements.take, [endpoint, fence, owner, lease])) === 1
   }
 
-  async waiting(session: Session, endpoint: string, after: number, limit: number): Promise<DeliveryRow[]> {
-    return (await session.all(this.#statements.waiting, [endpoint, after, limit])).map(deliveryOf)
+  /** The first that waits behind a number. */
+  async waiting(session: Session, endpoint: string, after: number): Promise<DeliveryRow | undefined> {
+    const row = await session.first(this.#statements.waiting, [endpoint, after])
+    return row && deliveryOf(row)
   }
 
   /** @returns whether the lane is still ours; nothing is written where it is not */

@@ -61,6 +61,8 @@ export const webhookDefaults = {
   concurrency: 64,
 } as const
 
+const longestRetry = day
+
 const known = {
   events: true,
   owner: true,
@@ -85,6 +87,13 @@ export function createWebhooks(definition: object, options: WebhookOptions): Web
   const { keep, disableAfter, timeout, concurrency } = { ...webhookDefaults, ...options }
   for (const [name, value] of Object.entries({ keep, disableAfter, timeout, concurrency }))
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(`${name} is a whole number from 1 on`)
+  const { retry } = options
+  if (retry !== undefined) {
+    checkOptions('webhooks() retry', retry, { delay: true, longest: true })
+    for (const [name, value] of Object.entries(retry))
+      if (!Number.isSafeInteger(value) || value < 1 || value > longestRetry)
+        throw invalid(`retry.${name} is a whole number of milliseconds, at most a day`)
+  }
   if (keep < disableAfter) throw invalid('keep is at least as long as disableAfter, or what waits would be forgotten')
   const client = () => egress({ ...options.egress, timeout, maxRequest })
   const { check: checkUrl } = client()

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createWebhooks, pruneReceived, receiveOnce } from '../../src/effects/index.ts'
 import { createLogger } from '../../src/observe/index.ts'
 import {
   openReceiver,
@@ -240,6 +241,37 @@ test('a delivery that is skipped holds nothing back, and the next one goes at on
   await expect(fixture.control.skip('nonsense')).rejects.toMatchObject({ code: 'not_found' })
 })
 
+test('what is skipped, and what an endpoint is, counts from the next delivery on', async () => {
+  const { id } = await fixture.control.add({ url: receiver.url })
+  const moved = await openReceiver()
+  receiver.answer = async () => {
+    if (receiver.all.length === 1) await fixture.control.skip(`${id}:2`)
+    if (receiver.all.length === 2) await fixture.control.update(id, { url: moved.url })
+    return 204
+  }
+  moved.answer = async () => {
+    await fixture.control.disable(id)
+    return 204
+  }
+  await fixture.pay(1, 2, 3, 4, 5)
+  await process.settle()
+  expect(receiver.taken).toEqual([1, 3])
+  expect(moved.taken).toEqual([4])
+  expect(await fixture.control.delivery(`${id}:2`)).toMatchObject({ state: 'skipped', attempts: 0 })
+  await moved.close()
+})
+
+test('a clock that is set back holds nothing up for as long', async () => {
+  const { id } = await fixture.control.add({ url: receiver.url })
+  receiver.answer = () => 500
+  await fixture.pay(1)
+  await process.settle()
+  expect(await fixture.control.get(id)).toMatchObject({ waiting: 1 })
+  receiver.answer = () => 204
+  await move(-2 * hour)
+  expect(receiver.taken).toEqual([1])
+})
+
 test('what was sent is sent again with the id of before: one, or all since a time or a position', async () => {
   const { id } = await fixture.control.add({ url: receiver.url, events: ['order.paid'] })
   await fixture.pay(1, 2)
@@ -388,4 +420,36 @@ test('what is wrong in an endpoint is said', async () => {
   ]
   for (const [endpoint, code] of wrong) await expect(add(endpoint as never), code).rejects.toMatchObject({ code })
   await add({ url: receiver.url, description: 'x'.repeat(500) })
+})
+
+test('what webhooks are defined with has bounds', () => {
+  const day = 86_400_000
+  const define = (options: object) => () => createWebhooks({}, { events: [Paid], ...options })
+  expect(define({ retry: { delay: 1, longest: day }, timeout: day })).not.toThrow()
+  for (const wrong of [
+    { retry: { delay: 0 } },
+    { retry: { longest: day + 1 } },
+    { retry: { every: 1 } },
+    { timeout: day + 1 },
+    { timeout: 0 },
+    { concurrency: 1.5 },
+  ])
+    expect(define(wrong), JSON.stringify(wrong)).toThrow()
+})
+
+test('a message that was received is forgotten after its time, however many there are', async () => {
+  const receive = (id: string, keep?: number) =>
+    fixture.transaction((db) => receiveOnce(db, { from: 'them', id, ...(keep !== undefined && { keep }) }))
+  const tenYears = 10 * 366 * day
+  expect(await receive('a', tenYears)).toBe(true)
+  expect(await receive('b', 1)).toBe(true)
+  for (const keep of [0, -1, 1.5, Number.NaN, tenYears + 1])
+    await expect(receive('c', keep), String(keep)).rejects.toMatchObject({ code: 'definition_invalid' })
+  fixture.clock.now += 1
+  expect([await receive('a'), await receive('b')]).toEqual([false, true])
+  await fixture.transaction(async (db) => {
+    for (let n = 0; n < 1001; n++) await receiveOnce(db, { from: 'them', id: `${n}`, keep: 1 })
+  })
+  expect(await pruneReceived(fixture.storage, fixture.clock.now + 1)).toBe(1001)
+  expect(await pruneReceived(fixture.storage, fixture.clock.now + 1)).toBe(0)
 })

@@ -36,6 +36,14 @@ const defaultEvery = 1_000
 /** Milliseconds after a hint until it is looked whether others have let go of something: as often as hints come from them. */
 const hintedLook = 100
 
+/** The clocks of several machines differ by less, or much else goes wrong. */
+const clockSkew = 60_000
+
+/** Whether a lease has ended, or is longer than any: then the clock was set back since. */
+export function isOver(until: number, lease: number, now: number): boolean {
+  return until <= now || until > now + lease + clockSkew
+}
+
 export class ConsumerHost {
   readonly store: ConsumerStore
   readonly #options: ConsumerHostOptions
@@ -46,6 +54,7 @@ export class ConsumerHost {
   #soon: NodeJS.Timeout | undefined
   #unlisten: (() => void) | undefined
   #looking: Promise<void> | undefined
+  #next: Promise<void> | undefined
   /** One is free, or may be: it is about to be taken, perhaps when what it was doing with an older fence has ended. */
   #isTaking = false
 
@@ -84,7 +93,7 @@ export class ConsumerHost {
     this.#soon = undefined
     this.#unlisten?.()
     this.#unlisten = undefined
-    await this.#looking?.catch(() => {})
+    await (this.#next ?? this.#looking)?.catch(() => {})
     const led = this.#runs.filter((run) => run.isLeading)
     for (const run of led) run.leave()
     await Promise.all(this.#runs.map((run) => run.settled()))
@@ -116,10 +125,21 @@ export class ConsumerHost {
     if (this.#timer && this.#runs.some((run) => run.isAhead)) await this.look()
   }
 
-  /** Takes what is free, keeps what is ours, lets go of what is not. One look at a time. */
+  /** Takes what is free, keeps what is ours, lets go of what is not. One look at a time; who asks during one shares the next. */
   look(): Promise<void> {
-    const before = this.#looking
-    const looking = (before ? before.catch(() => {}).then(() => this.#look()) : this.#look()).finally(() => {
+    if (this.#next) return this.#next
+    if (!this.#looking) return this.#beginLook()
+    this.#next = this.#looking
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined
+        return this.#beginLook()
+      })
+    return this.#next
+  }
+
+  #beginLook(): Promise<void> {
+    const looking = this.#look().finally(() => {
       if (this.#looking === looking) this.#looking = undefined
     })
     this.#looking = looking
@@ -140,11 +160,12 @@ export class ConsumerHost {
       if (!row) continue
       if (run.isLeading && row.fence !== run.state!.fence) run.leave()
       if (run.isLeading) {
-        // A third of the lease is left for a database that is away.
-        if (run.isAhead || row.lease - time < (this.#lease * 2) / 3) keep.push(run)
+        // A third of the lease is left for a database that is away. One that is too long is of a clock that was set back.
+        const left = row.lease - time
+        if (run.isAhead || left < (this.#lease * 2) / 3 || left > this.#lease) keep.push(run)
       } else {
         run.state = row
-        const isFree = row.owner === null || row.owner === owner || row.lease <= time
+        const isFree = row.owner === null || row.owner === owner || isOver(row.lease, this.#lease, time)
         if (row.state !== 'running' || !isFree) continue
         if (run.isWorking) later.push(run)
         else take.push([run, row])

@@ -15,7 +15,7 @@ const mostPages = 3
  */
 export class ConsumerPages {
   readonly #storage: Pick<Storage, 'tail'>
-  readonly #underWay = new Map<number, Promise<readonly LoggedTransaction[]>>()
+  readonly #underWay = new Map<number, { look: Promise<readonly LoggedTransaction[]>; hints: number }>()
   #pages: (readonly LoggedTransaction[])[] = []
   /** How often the log may have grown. */
   #hints = 0
@@ -41,11 +41,14 @@ export class ConsumerPages {
       if (at >= 0 && at < page.length) return at === 0 ? page : page.slice(at)
     }
     if (this.#end?.position === position && this.#end.hints === this.#hints) return []
+    // One from before the last hint may have begun too early to see what that stands for.
     const other = this.#underWay.get(position)
-    if (other) return other
-    const look = this.#look(position).finally(() => this.#underWay.delete(position))
-    this.#underWay.set(position, look)
-    return look
+    if (other?.hints === this.#hints) return other.look
+    const own = { look: this.#look(position), hints: this.#hints }
+    this.#underWay.set(position, own)
+    return own.look.finally(() => {
+      if (this.#underWay.get(position) === own) this.#underWay.delete(position)
+    })
   }
 
   /** Forgets what everyone has read. */

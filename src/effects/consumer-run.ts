@@ -20,7 +20,8 @@ import type { Consumer, Cursor } from './consumer.ts'
 import { type NextBatch, nextBatch } from './consumer-batch.ts'
 import type { ConsumerPages } from './consumer-pages.ts'
 import type { ConsumerState, ConsumerStore } from './consumer-store.ts'
-import { retryDelay } from './retry-delay.ts'
+import { isResting, retryDelay } from './retry-delay.ts'
+import { thrownText } from './thrown-text.ts'
 
 export interface ConsumerRunOptions {
   storage: Storage
@@ -49,6 +50,9 @@ const passing: readonly unknown[] = [
   'database_full',
 ]
 
+/** Between two tries while the database is away. */
+const trouble = { delay: 100, longest: 5_000 }
+
 // Characters of an error that are kept: enough for its sentence and where it was thrown.
 const longestError = 2_000
 
@@ -70,6 +74,8 @@ export class ConsumerRun {
   #troubles = 0
   /** The row must be read: what became of a commit is not known. */
   #isUnsure = false
+  /** A commit of ours may have been made, and what is done after one was not: who takes over begins from the rows. */
+  #isBlind = false
   #written: Cursor = { position: 0, sequence: 0 }
 
   constructor(consumer: Consumer, options: ConsumerRunOptions) {
@@ -97,6 +103,7 @@ export class ConsumerRun {
     this.#written = { position: state.position, sequence: state.sequence }
     this.#leading = new AbortController()
     this.#isUnsure = false
+    this.#isBlind = false
     this.#troubles = 0
     this.#quietUntil = 0
     if (state.attempts > 0) this.#carefulUntil = state.position + 1
@@ -163,7 +170,8 @@ export class ConsumerRun {
   }
 
   #isWaiting(): boolean {
-    return Math.max(this.state!.retry, this.#quietUntil) > this.#options.now()
+    const now = this.#options.now()
+    return isResting(this.state!.retry, this.consumer.retry, now) || isResting(this.#quietUntil, trouble, now)
   }
 
   async #work(leading: AbortController): Promise<void> {
@@ -277,7 +285,8 @@ export class ConsumerRun {
   #trouble(error: unknown): void {
     const { now, random } = this.#options
     this.#isUnsure = true
-    this.#quietUntil = now() + retryDelay(++this.#troubles, { delay: 100, longest: 5_000 }, random())
+    this.#isBlind ||= codeOf(error) === 'commit_unknown'
+    this.#quietUntil = now() + retryDelay(++this.#troubles, trouble, random())
     if (codeOf(error) !== 'shutting_down') this.#log.warn('a consumer waits for the database', { err: error })
   }
 
@@ -286,7 +295,7 @@ export class ConsumerRun {
     const { storage, store } = this.#options
     const { name } = this.consumer
     const row = await storage.read({ deadline: ownDeadline }, (session) => store.read(session, name))
-    if (row?.fence !== this.state!.fence) {
+    if (row?.fence !== this.state!.fence || this.#isBlind) {
       this.leave()
       this.#options.onLost()
       return false
@@ -344,6 +353,6 @@ function traceOf({ transactions }: NextBatch): string | null {
 }
 
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const text = error instanceof Error ? `${error.name}: ${thrownText(error)}` : thrownText(error)
   return text.toWellFormed().replaceAll('\0', '\uFFFD').slice(0, longestError)
 }

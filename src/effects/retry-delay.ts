@@ -6,6 +6,8 @@ export interface RetryOptions {
   longest?: number
 }
 
+const defaultLongest = 300_000
+
 // Beyond it 2 ** n is above every `longest`.
 const mostDoublings = 40
 
@@ -17,9 +19,18 @@ const mostDoublings = 40
  */
 export function retryDelay(
   attempts: number,
-  { delay = 1000, longest = 300_000 }: RetryOptions,
+  { delay = 1000, longest = defaultLongest }: RetryOptions,
   random: number,
 ): number {
   const whole = Math.min(longest, delay * 2 ** Math.min(attempts - 1, mostDoublings))
   return Math.ceil(whole / 2 + (whole / 2) * random)
+}
+
+/**
+ * Whether a try is still to come. One that is further away than any is noted is due: the clock was set back since.
+ *
+ * @param until when it is due
+ */
+export function isResting(until: number, { longest = defaultLongest }: RetryOptions = {}, now: number): boolean {
+  return until > now && until - now <= longest
 }

@@ -1,20 +1,15 @@
 import type { Consumer } from './consumer.ts'
 import { effectTools } from './effect-tools.ts'
 import { type EventListener, listenWithin } from './event-emit.ts'
-import { parallelOf, type Subscriber } from './subscriber.ts'
+import type { Subscriber } from './subscriber.ts'
 import { SubscriberAttempt } from './subscriber-attempt.ts'
-import { orderedConsumer } from './subscriber-consumer.ts'
 import { type LanesOptions, SubscriberLanes } from './subscriber-lanes.ts'
 
 /** What follows the log for subscribers: all but those within the transaction. */
 export function consumersOf(subscribers: readonly Subscriber[], options: LanesOptions): Consumer[] {
   return subscribers
     .filter(({ options: { within } }) => !within)
-    .map((subscriber) =>
-      parallelOf(subscriber) === undefined
-        ? orderedConsumer(subscriber, options.units)
-        : new SubscriberLanes(subscriber, options).consumer,
-    )
+    .map((subscriber) => new SubscriberLanes(subscriber, options).consumer)
 }
 
 /** Lets subscribers with `within` run in the transactions of units of work with these queries. */

@@ -9,6 +9,8 @@
 // - loading: the lease was just taken; what is pending is read.
 // - open: up to `parallel` keys are worked on side by side, each one event at a time.
 //
+// One that handles its events in order has none, but for those of before it did: they come first, and then the log.
+//
 // A crash leaves rows, which the next process reads. One that slept removes no row once another has the fence, and what two
 // took up at once only one of them can remove: the other's transaction is undone.
 import type { Units } from '../commit/index.ts'
@@ -19,10 +21,10 @@ import type { Consumer, ConsumerAside, ConsumerWork } from './consumer.ts'
 import { boundedBy, errorText, isPassing, ownDeadline } from './consumer-run.ts'
 import { DeliveryStore, type PendingDelivery } from './delivery-store.ts'
 import { readData } from './event-data.ts'
-import { retryDelay } from './retry-delay.ts'
+import { isResting, retryDelay } from './retry-delay.ts'
 import { parallelOf, type Subscriber, timeoutOf } from './subscriber.ts'
 import { SubscriberAttempt } from './subscriber-attempt.ts'
-import { deliveriesOf, followed } from './subscriber-consumer.ts'
+import { deliveriesOf, followed, orderedConsumer } from './subscriber-consumer.ts'
 
 export interface LanesOptions {
   storage: Storage
@@ -52,6 +54,7 @@ export class SubscriberLanes implements ConsumerAside {
   readonly #attempt: SubscriberAttempt
   readonly #store: DeliveryStore
   readonly #parallel: number
+  readonly #isOrdered: boolean
   readonly #log: Logger
   #lead: Lead | undefined
   #isLoaded = false
@@ -65,8 +68,12 @@ export class SubscriberLanes implements ConsumerAside {
     this.#options = options
     this.#attempt = new SubscriberAttempt(subscriber, options.units)
     this.#store = new DeliveryStore(options.storage.dialect)
-    this.#parallel = parallelOf(subscriber)!
-    this.consumer = { ...followed(subscriber), handle: (work) => this.#fanOut(work), aside: this }
+    const parallel = parallelOf(subscriber)
+    this.#parallel = parallel ?? 1
+    this.#isOrdered = parallel === undefined
+    this.consumer = this.#isOrdered
+      ? { ...orderedConsumer(subscriber, options.units), aside: this }
+      : { ...followed(subscriber), handle: (work) => this.#fanOut(work), aside: this }
     this.#log = options.log.child({ consumer: this.consumer.name })
   }
 
@@ -80,7 +87,7 @@ export class SubscriberLanes implements ConsumerAside {
   }
 
   get isReady(): boolean {
-    return this.#isLoaded && this.#known.size < mostPending
+    return this.#isLoaded && (this.#isOrdered ? this.#known.size === 0 : this.#known.size < mostPending)
   }
 
   poke(): void {
@@ -94,7 +101,7 @@ export class SubscriberLanes implements ConsumerAside {
     if (!this.#lead || this.#lead.signal.aborted) return this.#running.size === 0
     if (!this.#isLoaded || this.#running.size > 0) return false
     const now = this.#options.now()
-    return [...this.#lanes.values()].every(({ deliveries: [first] }) => !first || first.retry > now)
+    return [...this.#lanes.values()].every(({ deliveries: [first] }) => !first || this.#isResting(first, now))
   }
 
   async settled(): Promise<void> {
@@ -140,9 +147,10 @@ export class SubscriberLanes implements ConsumerAside {
   #add(delivery: PendingDelivery): void {
     if (this.#known.has(delivery.sequence)) return
     this.#known.add(delivery.sequence)
-    const lane = this.#lanes.get(delivery.key)
+    const key = this.#isOrdered ? '' : delivery.key
+    const lane = this.#lanes.get(key)
     if (lane) lane.deliveries.push(delivery)
-    else this.#lanes.set(delivery.key, { deliveries: [delivery], isRunning: false })
+    else this.#lanes.set(key, { deliveries: [delivery], isRunning: false })
   }
 
   /** Begins as many lanes as there may be. */
@@ -151,7 +159,7 @@ export class SubscriberLanes implements ConsumerAside {
     const now = this.#options.now()
     for (const [key, lane] of this.#lanes) {
       if (this.#running.size >= this.#parallel) return
-      if (lane.isRunning || lane.deliveries[0]!.retry > now) continue
+      if (lane.isRunning || this.#isResting(lane.deliveries[0]!, now)) continue
       lane.isRunning = true
       const run = this.#run(lead, lane).finally(() => {
         this.#running.delete(run)
@@ -165,6 +173,10 @@ export class SubscriberLanes implements ConsumerAside {
       })
       this.#running.add(run)
     }
+  }
+
+  #isResting({ retry }: PendingDelivery, now: number): boolean {
+    return isResting(retry, this.#attempt.subscriber.options.retry, now)
   }
 
   async #run(lead: Lead, lane: Lane): Promise<void> {

@@ -3,6 +3,9 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { SummaryReporter } from './scripts/summary-reporter.ts'
 
+// Tests start hundreds of processes from the sources. Compiled once, each starts in a third of the time.
+process.env.NODE_COMPILE_CACHE ??= new URL('./node_modules/.cache/compiled', import.meta.url).pathname
+
 // Vite does not resolve a package's own name, Node does: the `source` condition of each export becomes an alias.
 const manifest = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
 const alias = Object.entries<{ source?: string }>(manifest.exports)

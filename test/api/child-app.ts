@@ -40,9 +40,10 @@ export class Child {
   readonly #listeners = new Set<() => void>()
 
   constructor(args: string[], { folder, env = {}, input }: ChildOptions) {
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     this.process = spawn(process.execPath, ['--conditions=source', ...args], {
       cwd: folder,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     if (input !== undefined) this.process.stdin!.end(input)

@@ -78,7 +78,7 @@ export class Server {
       MONOBLOC_LOG: 'warn',
       HOST: '127.0.0.1',
       // A process starts in half the time. Recordings are of what the server itself does.
-      ...(!trace && { NODE_COMPILE_CACHE: compileCache }),
+      ...(trace ? { NODE_DISABLE_COMPILE_CACHE: '1' } : { NODE_COMPILE_CACHE: compileCache }),
       ...(direct !== undefined && { DATABASE_DIRECT_URL: direct }),
     }
     const env = { ...process.env, ...settings }

@@ -6,6 +6,7 @@ import { WriteQueue } from '../write-queue.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { isBusy, isFailedSync, isIoError, lockedOut, translateError } from './sqlite-errors.ts'
+import { Gathering } from './sqlite-gathering.ts'
 import { WritePace } from './sqlite-write-pace.ts'
 import type { WriteMember, WriterOptions, WriteWork } from './sqlite-write-queue.ts'
 import { SqliteWriteSession } from './sqlite-write-session.ts'
@@ -18,7 +19,8 @@ const sweepMillis = 50
  * a savepoint.
  *
  * - idle: nothing waits.
- * - scheduled: a turn begins with the next round of the event loop, so that all that arrived in this one are in it.
+ * - scheduled: a turn begins with a round of the event loop in which nothing else arrives, or soon (`Gathering`), so that
+ *   all that come together are in it.
  * - running: BEGIN IMMEDIATE is held, and one member runs. All of it happens within one macrotask: members go on by
  *   microtasks, and a macrotask that follows directly ends the turn. A member whose promise is still open then awaits
  *   something other than its session, and is refused.
@@ -39,6 +41,7 @@ export class SqliteWriter {
   readonly #queue: WriteQueue<WriteMember>
   readonly #rows: SqliteCommitRows
   readonly #pace = new WritePace()
+  readonly #gathering = new Gathering()
   #state: 'idle' | 'scheduled' | 'running' | 'asking' | 'refused' | 'yielding' | 'held' | 'dead' = 'idle'
   #isHeld = false
   #closing = false
@@ -119,6 +122,10 @@ export class SqliteWriter {
       this.#options.turns?.give(false)
       if (this.#queue.length === 0) this.#rest()
       else this.#state = 'held'
+      return
+    }
+    if (!this.#gathering.isOver()) {
+      this.#schedule()
       return
     }
     const { turns } = this.#options
@@ -277,12 +284,14 @@ export class SqliteWriter {
 
   #commitNow(): void {
     if (this.#state === 'dead') return
+    const committing = performance.now()
     try {
       this.#connection.db.exec('commit')
     } catch (error) {
       this.#notCommitted(error)
       return
     }
+    this.#gathering.committed(performance.now() - committing)
     this.#answer()
     this.#options.onCommit()
     this.#continue()

@@ -43,7 +43,7 @@ const Tally = model('tally', { id: t.id(), name: t.text().unique(), value: t.int
 const Mark = model('mark', { id: t.serial(), request: t.text() })
 
 export const models = { Account, Transfer, Product, Purchase, Counter, Hit, Register, Work, Seen, Tally, Mark }
-export const { policy, endpoint, job, on, schedule, cached } = define({ models })
+export const { policy, endpoint, job, on, schedule, cached, webhooks } = define({ models })
 for (const open of Object.values(models))
   policy(open, { anyone: { read: true, create: true, update: true, delete: true } })
 
@@ -138,13 +138,27 @@ const pulse = schedule('pulse', {
   },
 })
 
-/** What follows from each kind of request: a row of `work` or `seen`, by the name of the job or subscriber. */
+/** Where webhooks are sent to, by their paths. */
+const hooked = { everything: [Moved, Counted], moves: [Moved] }
+export const hookSecret = 'whsec_bm90IGEgc2VjcmV0LCBmb3IgZXZlcnlib2R5IGtub3dzIGl0'
+
+const hooks = webhooks({
+  events: [Moved, Counted],
+  egress: { allow: ['127.0.0.1'], http: true, ports: 'any' },
+  retry: { delay: 500, longest: 5_000 },
+  timeout: 700,
+})
+
+/**
+ * What follows from each kind of request: a row of `work` or `seen`, by the name of the job or subscriber, and a delivery, by
+ * where it is sent to.
+ */
 export const followers = {
-  transfer: { work: ['thank'], seen: ['audit', 'per-account', 'at-once'] },
-  purchase: { work: ['ship'], seen: [] },
-  restock: { work: [], seen: [] },
-  hit: { work: ['greet'], seen: ['watch'] },
-  refusal: { work: [], seen: [] },
+  transfer: { work: ['thank'], seen: ['audit', 'per-account', 'at-once'], sent: ['everything', 'moves'] },
+  purchase: { work: ['ship'], seen: [], sent: [] },
+  restock: { work: [], seen: [], sent: [] },
+  hit: { work: ['greet'], seen: ['watch'], sent: ['everything'] },
+  refusal: { work: [], seen: [], sent: [] },
 } as const
 
 async function oneNamed<M extends typeof Account | typeof Product | typeof Counter>(
@@ -284,7 +298,7 @@ const refusal = endpoint('POST /refusals', {
   },
 })
 
-export const effects = [ship, thank, greet, audit, perAccount, atOnce, watch, pulse]
+export const effects = [ship, thank, greet, audit, perAccount, atOnce, watch, pulse, hooks]
 export const serve = [
   transfer,
   purchase,
@@ -299,7 +313,8 @@ export const serve = [
   ...effects,
 ]
 
-export async function seed(db: Db) {
+/** @param receiver the address under which webhooks are received */
+export async function seed(db: Db, receiver: string) {
   await db.transaction(async (db) => {
     await db.insert(
       Account,
@@ -313,5 +328,7 @@ export async function seed(db: Db) {
       Counter,
       counterNames.map((name) => ({ name })),
     )
+    for (const [path, events] of Object.entries(hooked))
+      await hooks.in(db).add({ url: `${receiver}/${path}`, events: events.map(({ name }) => name), secret: hookSecret })
   })
 }

@@ -3,6 +3,7 @@
 import { checkReplay, checkSequences } from './check-log.ts'
 import type { Json } from './contents.ts'
 import { accountNames, counterNames, followers, openingBalance, openingStock, tickMilliseconds } from './effects-app.ts'
+import { checkReceived } from './effects-check-received.ts'
 import type { Facts } from './effects-facts.ts'
 import type { EffectsLedger, Sent } from './effects-ledger.ts'
 
@@ -14,6 +15,7 @@ export function checkFacts(facts: Facts, ledger: EffectsLedger): string[] {
     ...checkAtomic(facts, ledger),
     ...checkOrdered(facts, ledger),
     ...checkOnce(facts, ledger),
+    ...checkReceived(facts, dueOf(facts).sent),
   ]
 }
 
@@ -187,14 +189,14 @@ export function checkOnce(facts: Facts, ledger: EffectsLedger): string[] {
 }
 
 /** What is due to follow, by table and name: a key `REQUEST NAME` for each. */
-export function dueOf(facts: Pick<Facts, 'tables'>): { work: Set<string>; seen: Set<string> } {
-  const due = { work: new Set<string>(), seen: new Set<string>() }
+export function dueOf(facts: Pick<Facts, 'tables'>): Record<'work' | 'seen' | 'sent', Set<string>> {
+  const due = { work: new Set<string>(), seen: new Set<string>(), sent: new Set<string>() }
   for (const [kind, table] of Object.entries(tableOf) as [keyof typeof tableOf, string][])
     for (const row of rowsOf(facts, table)) {
       // Restocking leaves a purchase of less than nothing.
       if (table === 'purchase' && (row.quantity as number) < 0 !== (kind === 'restock')) continue
-      for (const name of followers[kind].work) due.work.add(`${row.request} ${name}`)
-      for (const name of followers[kind].seen) due.seen.add(`${row.request} ${name}`)
+      for (const what of ['work', 'seen', 'sent'] as const)
+        for (const name of followers[kind][what]) due[what].add(`${row.request} ${name}`)
     }
   return due
 }

@@ -7,6 +7,7 @@ import { Schema } from '../../src/schema/index.ts'
 import { createPostgresStorage, createSqliteStorage, type LoggedTransaction } from '../../src/storage/index.ts'
 import type { Json } from './contents.ts'
 import { models } from './effects-app.ts'
+import type { Received } from './effects-receiver.ts'
 
 export interface Facts {
   /** Rows of the app's tables, as the log writes them. */
@@ -17,17 +18,23 @@ export interface Facts {
   /** Sequence numbers grow with positions: so with one writer at a time. */
   sequential: boolean
   damage: string[]
+  /** What came to the receiver of webhooks, in the order in which it came. */
+  received: readonly Received[]
 }
+
+type Stored = Omit<Facts, 'received'>
 
 const tableNames = new Schema(Object.values(models)).tables.map(({ name }) => name)
 
 export type Reader = (log: boolean) => Promise<Facts>
 
-export function readerOf(engine: string, database: string): Reader {
-  return engine === 'postgres' ? (log) => readPostgres(database, log) : (log) => readSqlite(database, log)
+/** @param received goes on growing */
+export function readerOf(engine: string, database: string, received: readonly Received[]): Reader {
+  const read = engine === 'postgres' ? readPostgres : readSqlite
+  return async (log) => ({ ...(await read(database, log)), received })
 }
 
-async function readSqlite(file: string, log: boolean): Promise<Facts> {
+async function readSqlite(file: string, log: boolean): Promise<Stored> {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 10_000 })
   const damage: string[] = []
   const tables = new Map<string, Json[]>()
@@ -62,7 +69,7 @@ function isOfEffects(name: string): boolean {
   return /^monobloc_(job|tick|consumer|schedule|webhook|delivery|subscriber)/.test(name)
 }
 
-async function readPostgres(url: string, log: boolean): Promise<Facts> {
+async function readPostgres(url: string, log: boolean): Promise<Stored> {
   const client = new Client({ connectionString: url, types: { getTypeParser: parserOf } })
   client.on('error', () => {})
   await client.connect()

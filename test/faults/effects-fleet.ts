@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Ports } from './effects-clients.ts'
+import { type FailingDisk, hasFailed, underFailing, wrongEnd } from './effects-failing.ts'
 import { type HeldSync, heldAtSync, isHeld } from './effects-held.ts'
 import type { EffectsTesting } from './effects-planted.ts'
 import type { PointOptions } from './effects-points.ts'
@@ -10,6 +11,9 @@ import { Server } from './server.ts'
 
 /** Milliseconds after which a process is killed anyhow, when it has not come to its point. */
 const longestLife = 1_500
+
+/** Milliseconds within which a process ends by itself once a sync has failed. */
+const longestEnd = 10_000
 
 /** How a process met its end, or what else happened to it. */
 export type Death = 'point' | 'time' | 'start' | 'start refused' | 'itself'
@@ -70,7 +74,9 @@ export class EffectsFleet implements Ports {
   /** The life of one process, from its start until it is killed at a point, or, if it does not come by, after some time. */
   async live(at: number, point: PointOptions | undefined, random: Random): Promise<Death> {
     const sync = point && this.#syncOf(point)
-    const node = sync ? this.#spawn(at, undefined, heldAtSync(sync)) : this.#spawn(at, point)
+    const failing = point && this.#failingOf(point)
+    const under = sync ? heldAtSync(sync) : failing && underFailing(failing)
+    const node = under ? this.#spawn(at, undefined, under) : this.#spawn(at, point)
     const { server } = node
     const isHere = sync && this.#killHeld(server, sync)
     if (random.chance(0.04)) {
@@ -82,10 +88,17 @@ export class EffectsFleet implements Ports {
     node.port = (await server.listening()) ?? undefined
     const life = point ? longestLife : random.below(600)
     if (node.port !== undefined) await Promise.race([server.ended, wait(life, undefined, { ref: false })])
+    const failed = failing && hasFailed(failing) ? failing : undefined
+    if (failed?.what === 'fsync:fails') await Promise.race([server.ended, wait(longestEnd, undefined, { ref: false })])
     const ended = server.hasEnded
     if (!ended) server.killAll()
     const { code, signal: how } = await server.ended
     if (/^point \S+ kill$/m.test(server.output) || (await isHere)) return 'point'
+    if (failed) {
+      const wrong = wrongEnd(failed, { isOwn: ended, code, port: node.port })
+      if (wrong) this.violations.push(`audit: ${wrong}: ${server.output.slice(-3000)}`)
+      return 'point'
+    }
     if (!ended) return 'time'
     // A start needs its database; whoever runs processes starts them again.
     if (node.port === undefined && /database_(unavailable|busy)/.test(server.output)) return 'start refused'
@@ -94,9 +107,17 @@ export class EffectsFleet implements Ports {
   }
 
   #syncOf({ name, nth }: PointOptions): HeldSync | undefined {
-    if (!name.startsWith('fsync:')) return undefined
-    const file = path.join(this.#options.folder, `sync-${++this.#traces}`)
-    return { file, at: name === 'fsync:before' ? 'before' : 'after', nth }
+    if (name !== 'fsync:before' && name !== 'fsync:after') return undefined
+    return { file: this.#trace(), at: name === 'fsync:before' ? 'before' : 'after', nth }
+  }
+
+  #failingOf({ name, nth }: PointOptions): FailingDisk | undefined {
+    if (name !== 'fsync:fails' && name !== 'disk:full') return undefined
+    return { what: name, nth, file: this.#trace(), database: this.#options.database }
+  }
+
+  #trace(): string {
+    return path.join(this.#options.folder, `trace-${++this.#traces}`)
   }
 
   /** @returns whether it came there */

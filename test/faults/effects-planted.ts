@@ -1,5 +1,6 @@
 // Ways to break a promise, which its checker must see: in processes of these tests alone, by changing what they ask of
-// their database on its way. Nothing in the package knows of this.
+// their database, or are answered by a receiver, on its way. Nothing in the package knows of this.
+import { ClientRequest, type IncomingMessage } from 'node:http'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Statement } from '../../src/storage/index.ts'
 import { PostgresConnection } from '../../src/storage/postgres/postgres-connection.ts'
@@ -12,6 +13,8 @@ export interface EffectsTesting {
   point?: PointOptions | undefined
   /** The file of the clock that all processes share. */
   clock: string
+  /** The address to which webhooks are sent. */
+  receiver: string
   planted?: Planted | undefined
   storage?: Testing
 }
@@ -25,11 +28,14 @@ export type Planted =
   | { name: 'swapped' }
   /** SQLite: what a process keeps is given again whatever has changed. */
   | { name: 'blind' }
+  /** Whatever a receiver of webhooks answers is taken for success. */
+  | { name: 'deaf' }
 
 export function plant(planted: Planted): void {
   if (planted.name === 'late') delay(new RegExp(planted.pattern, 'i'))
   else if (planted.name === 'swapped') swapNeighbours()
   else if (planted.name === 'blind') goBlind()
+  else if (planted.name === 'deaf') goDeaf()
   else keepRefused()
 }
 
@@ -52,6 +58,14 @@ function goBlind(): void {
     if (!this.isAwake) catchUp.apply(this, given)
   }
   SqliteChangeWatch.prototype.committed = () => {}
+}
+
+function goDeaf(): void {
+  const { emit } = ClientRequest.prototype
+  ClientRequest.prototype.emit = function (this: ClientRequest, event: string, ...given: unknown[]) {
+    if (event === 'response') (given[0] as IncomingMessage).statusCode = 204
+    return (emit as (...given: unknown[]) => boolean).call(this, event, ...given)
+  } as never
 }
 
 function keepRefused(): void {

@@ -2,7 +2,7 @@
 // something last. Where the process talks to its database the statement says which step it is, so that nothing in the
 // package knows of this.
 import { writeSync } from 'node:fs'
-import { ServerResponse } from 'node:http'
+import { ClientRequest, ServerResponse } from 'node:http'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { PostgresConnection } from '../../src/storage/postgres/postgres-connection.ts'
 import { whyNoStrace } from './tools.ts'
@@ -22,17 +22,30 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['completion', /^\s*update monobloc_job set state = 'done'/i],
   ['cursor', /^\s*update monobloc_consumer set position/i],
   ['tick', /^\s*update monobloc_schedule set next/i],
+  ['outcome', /^\s*update monobloc_webhook_delivery set (state = 'delivered'|attempts)/i],
   ['append', /^\s*insert into monobloc_commit\b|^\s*insert into monobloc_log\b/i],
 ]
 
-/** Steps with points on each engine; a claim, a completion or a move of a cursor is a statement of one table. */
-const names = ['commit', 'append', 'reply', 'enqueue', 'claim', 'completion', 'cursor', 'tick']
+/**
+ * Steps with points on each engine; a claim, a completion or a move of a cursor is a statement of one table. A delivery
+ * begins when it is sent and ends when its answer comes; its outcome is what is then noted of it.
+ */
+const names = ['commit', 'append', 'reply', 'enqueue', 'claim', 'completion', 'cursor', 'tick', 'delivery', 'outcome']
 
-/** What there is on an engine. On SQLite a process syncs by itself, and strace holds it there, where it may. */
+/** Not part of every request: a process comes by seldom. */
+const seldom = /^(cursor|tick|delivery|outcome):/
+
+/** At which passage of a point a process is killed at most, so that it comes there while it lives. */
+export function latestPassage(name: string): number {
+  return seldom.test(name) ? 3 : 10
+}
+
+/** What there is on an engine. On SQLite a process syncs by itself; strace holds it there, or lets its disk fail, where it may. */
 export function pointsOf(engine: string): readonly string[] {
-  const all = engine === 'sqlite' && whyNoStrace() === undefined ? [...names, 'fsync'] : names
+  const isTraced = engine === 'sqlite' && whyNoStrace() === undefined
   return [
-    ...all.flatMap((name) => [`${name}:before`, `${name}:after`]),
+    ...[...names, ...(isTraced ? ['fsync'] : [])].flatMap((name) => [`${name}:before`, `${name}:after`]),
+    ...(isTraced ? ['fsync:fails', 'disk:full'] : []),
     ...(engine === 'postgres' ? ['commit:sent'] : []),
   ]
 }
@@ -65,6 +78,7 @@ export function watchPoints(): void {
   watchSqlite()
   watchPostgres()
   watchReplies()
+  watchDeliveries()
 }
 
 function around<T>(step: string, work: () => T): T {
@@ -124,5 +138,15 @@ function watchReplies(): void {
     const ended = (end as (...given: unknown[]) => ServerResponse).apply(this, given)
     if (isWrite) passing('reply:after')
     return ended
+  } as never
+}
+
+/** Nothing but webhooks is sent by a process of its own accord. */
+function watchDeliveries(): void {
+  const { end } = ClientRequest.prototype
+  ClientRequest.prototype.end = function (this: ClientRequest, ...given: unknown[]) {
+    passing('delivery:before')
+    this.prependOnceListener('response', () => passing('delivery:after'))
+    return (end as (...given: unknown[]) => ClientRequest).apply(this, given)
   } as never
 }

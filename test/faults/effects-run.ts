@@ -5,13 +5,15 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { effectsProgram } from './effects-bundle.ts'
 import { checkFacts, dueOf, followedOf } from './effects-check.ts'
+import { deliveriesOf } from './effects-check-received.ts'
 import { EffectsClients } from './effects-clients.ts'
 import { SharedClock } from './effects-clock.ts'
 import { type Reader, readerOf } from './effects-facts.ts'
 import { EffectsFleet } from './effects-fleet.ts'
 import { EffectsLedger } from './effects-ledger.ts'
 import type { EffectsTesting, Planted } from './effects-planted.ts'
-import { pointsOf } from './effects-points.ts'
+import { latestPassage, pointsOf } from './effects-points.ts'
+import { EffectsReceiver } from './effects-receiver.ts'
 import { Random } from './random.ts'
 import type { Testing } from './server.ts'
 
@@ -44,19 +46,11 @@ export async function runEffects(run: EffectsRun) {
   const { seed, engine, database, faults } = run
   const random = new Random(seed)
   const clock = new SharedClock(path.join(run.folder, 'clock'))
-  const testing: EffectsTesting = {
-    clock: clock.file,
-    planted: run.planted,
-    storage: { smallWal: seed % 2 === 0, lease, ...run.storage },
-  }
+  const receiver = await EffectsReceiver.open(seed)
+  const testing = testingOf(run, clock, receiver)
   const ledger = new EffectsLedger()
-  const fleet = new EffectsFleet({
-    database,
-    testing,
-    program: await effectsProgram(),
-    folder: run.folder,
-    size: processes,
-  })
+  const program = await effectsProgram()
+  const fleet = new EffectsFleet({ database, testing, program, folder: run.folder, size: processes })
   const load = new EffectsClients(seed, clients, ledger, fleet)
   const struck: Record<string, number> = {}
   const note = (name: string) => {
@@ -66,7 +60,7 @@ export async function runEffects(run: EffectsRun) {
   let count = 0
   let deaths = 0
   try {
-    if (run.planted || run.storage) await makeTables(run, clock)
+    if (run.planted || run.storage) await makeTables(run, testing)
     const running = load.run()
     const lives = Array.from({ length: processes }, (_, at) => liveAndDie(at))
     await Promise.all([...lives, strikeOthers()])
@@ -74,12 +68,14 @@ export async function runEffects(run: EffectsRun) {
     await wait(run.calm ?? 100)
     load.stop()
     await running
-    const looked = await settle(run, { ledger, fleet, load, clock, random })
+    const looked = await settle(run, { ledger, fleet, load, clock, receiver, random })
     const violations = [...new Set([...fleet.violations, ...load.violations, ...looked])].slice(0, 30)
-    return { count, violations, engine, faults: struck, ...toldOf(ledger), ...load.counts }
+    const told = { ...toldOf(ledger), ...load.counts, deliveries: receiver.all.length }
+    return { count, violations, engine, faults: struck, ...told }
   } finally {
     load.close()
     fleet.end()
+    await receiver.close()
   }
 
   /** One process after the other, in one place. */
@@ -87,9 +83,11 @@ export async function runEffects(run: EffectsRun) {
     const draws = new Random(seed, 10 + at)
     const points = run.points ?? pointsOf(engine)
     // Each place takes up the points where the seed before left them, so that all come as often.
-    for (let life = seed * 7 + at * 3; deaths < faults && fleet.violations.length === 0; life++) {
+    for (let life = seed * 11 + at * 3; deaths < faults && fleet.violations.length === 0; life++) {
       const name = points[life % points.length]!
-      const point = draws.chance(0.88) ? { name, nth: 1 + draws.below(10), act: 'kill' as const } : undefined
+      const point = draws.chance(0.88)
+        ? { name, nth: 1 + draws.below(latestPassage(name)), act: 'kill' as const }
+        : undefined
       const death = await fleet.live(at, point, draws)
       note(death === 'point' ? name : death)
       deaths++
@@ -121,6 +119,15 @@ export async function runEffects(run: EffectsRun) {
   }
 }
 
+/** What each process is told. */
+function testingOf(
+  { seed, planted, storage }: EffectsRun,
+  { file }: SharedClock,
+  { url }: EffectsReceiver,
+): EffectsTesting {
+  return { clock: file, receiver: url, planted, storage: { smallWal: seed % 2 === 0, lease, ...storage } }
+}
+
 /** What became of the requests. */
 function toldOf(ledger: EffectsLedger) {
   const [acknowledged, refused, unknown] = (['acknowledged', 'refused', 'unknown'] as const).map((one) =>
@@ -130,9 +137,9 @@ function toldOf(ledger: EffectsLedger) {
 }
 
 /** By one that keeps its promises: those that don't fall over what they have half made. */
-async function makeTables({ database, folder }: EffectsRun, clock: SharedClock): Promise<void> {
+async function makeTables({ database, folder }: EffectsRun, { clock, receiver }: EffectsTesting): Promise<void> {
   const program = await effectsProgram()
-  const maker = new EffectsFleet({ database, testing: { clock: clock.file }, program, folder, size: 1 })
+  const maker = new EffectsFleet({ database, testing: { clock, receiver }, program, folder, size: 1 })
   await maker.begin(0)
   await maker.stop()
 }
@@ -142,15 +149,16 @@ interface Quiet {
   fleet: EffectsFleet
   load: EffectsClients
   clock: SharedClock
+  receiver: EffectsReceiver
   random: Random
 }
 
 /** Lets everything come to its end, stops, and looks. */
 async function settle(
   { engine, database }: EffectsRun,
-  { ledger, fleet, load, clock, random }: Quiet,
+  { ledger, fleet, load, clock, receiver, random }: Quiet,
 ): Promise<string[]> {
-  const read = readerOf(engine, database)
+  const read = readerOf(engine, database, receiver.all)
   const keyed = ledger.of('hit')
   const lost = keyed.filter(({ answer, outcome }) => !answer && outcome === 'unknown')
   const answered = random.some(
@@ -158,6 +166,7 @@ async function settle(
     4,
   )
   for (const sent of [...lost, ...answered, ...lost]) await load.retry(sent, random)
+  await receiver.calm()
   const late = await untilDone(read, clock)
   await fleet.stop()
   const facts = await read(true)
@@ -174,7 +183,10 @@ export async function untilDone(read: Reader, clock: SharedClock): Promise<strin
     const facts = await read(false)
     const due = dueOf(facts)
     const followed = followedOf(facts)
-    const isDone = (['work', 'seen'] as const).every((table) => due[table].isSubsetOf(new Set(followed[table])))
+    const hasFollowed = (['work', 'seen'] as const).every((table) => due[table].isSubsetOf(new Set(followed[table])))
+    const deliveries = deliveriesOf(facts)
+    const isHandedOut = due.sent.isSubsetOf(new Set(deliveries.map(({ key }) => key)))
+    const isDone = hasFollowed && isHandedOut && deliveries.every(({ state }) => state === 'delivered')
     // What is wrong then shows in everything that is checked.
     if (isDone || performance.now() > until) return []
     await wait(150)

@@ -68,6 +68,12 @@ test('a log that is told in another order is found: ordered', limit, async () =>
   expect(await violationsOf('sqlite', wanted, given)).toMatch(wanted)
 })
 
+test('webhooks that nobody took in and that are noted as delivered are found: once', limit, async () => {
+  const wanted = /^once: \S+ \w+ never came/m
+  const given = { faults: 0, calm: 1_500, planted: { name: 'deaf' } as const }
+  expect(await violationsOf('sqlite', wanted, given)).toMatch(wanted)
+})
+
 test('a process that keeps what others have changed is found: fresh', limit, async () => {
   const wanted = /^fresh: register \S+ was read from \/(kept|cached) as \d+ when \d+ was known/m
   const given = { faults: 0, calm: 5_000, planted: { name: 'blind' } as const }

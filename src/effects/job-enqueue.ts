@@ -4,7 +4,7 @@ import { uuidv7, violationsOf } from '../schema/index.ts'
 import { attemptsOf, type Enqueued, type EnqueueOptions, isPriority, type Job } from './job.ts'
 import { slotOf } from './job-limit.ts'
 import { enqueueNeeds, needsAsked } from './job-need-enqueue.ts'
-import { JobStore, type NewJob } from './job-store.ts'
+import { type ClaimedJob, JobStore, type NewJob } from './job-store.ts'
 import { checkUnique, takeUnique } from './job-unique.ts'
 
 /** Bytes of a job's input, and of its result: they are for keys and small facts; a file is named, not carried. */
@@ -22,7 +22,14 @@ export interface JobNews {
   ended?: readonly string[]
 }
 
-export type JobListener = (name: string, news: JobNews) => void
+/** Who runs jobs in this process. */
+export interface JobListener {
+  heard(name: string, news: JobNews): void
+  /** @returns the worker that would begin with such a job at once, where nothing else waits */
+  idleFor(job: Job): string | undefined
+  /** A job that was enqueued as claimed by that worker is on disk. */
+  claimed(worker: string, job: ClaimedJob): void
+}
 
 /** By the queries of their app, since those are what a unit of work carries. */
 const listeners = new WeakMap<object, JobListener>()
@@ -36,7 +43,7 @@ export function listenForJobs(queries: object, listener: JobListener | undefined
 
 /** Says what has become of jobs, to whoever runs some with these queries. */
 export function toldOfJob(queries: object, name: string, news: JobNews): void {
-  listeners.get(queries)?.(name, news)
+  listeners.get(queries)?.heard(name, news)
 }
 
 const parents = new WeakMap<object, Set<string>>()
@@ -96,15 +103,22 @@ export function enqueueJob(db: unknown, job: Job, input: unknown, options: Enque
       slot: job.limits ? slotOf(job.name, job.limits, value) : null,
       actor: noted.actor ?? null,
     }
-    await jobStoreOf(queries.dialect).insert(session, made)
+    const store = jobStoreOf(queries.dialect)
     const listener = listeners.get(queries)
+    // Elsewhere a commit may be left unknown, and nobody would know of the claim.
+    const worker = made.state === 'queued' && queries.dialect.name === 'sqlite' ? listener?.idleFor(job) : undefined
+    const isClaimed = worker !== undefined && (await store.insertClaimed(session, made, worker))
+    if (worker === undefined) await store.insert(session, made)
     const waits = needs && (await enqueueNeeds(session, queries.dialect, { id, now, needs }))
     if (listener) {
       const news = waits ? { waits } : isDelayed ? { due } : atOnce
-      session.onCommit?.(() => listener(job.name, news))
+      session.onCommit?.(() => {
+        if (isClaimed) listener.claimed(worker, { ...made, attempt: 1 })
+        else listener.heard(job.name, news)
+      })
       if (needs?.parent !== undefined) {
         parentsOf(queries).add(needs.parent)
-        session.onCommit?.(() => listener(job.name, { waits: true }))
+        session.onCommit?.(() => listener.heard(job.name, { waits: true }))
       }
     }
     return { id, existing: false }

@@ -13,6 +13,7 @@ import { type Capacity, JobFeed } from './job-feed.ts'
 import { JobFollow } from './job-follow.ts'
 import { storeOf } from './job-need-enqueue.ts'
 import { JobOutcomes } from './job-outcomes.ts'
+import { ClaimPace } from './job-pace.ts'
 import {
   type AttemptEnd,
   asyncSchema,
@@ -50,11 +51,6 @@ const mostOfRound = 64
 
 /** Jobs that have a transaction under way: what a request waits for behind them in a write turn. */
 const mostWriting = 32
-
-/** Jobs that need the database only are claimed as many at once as are done in about this time, in milliseconds. */
-const claimMillis = 100
-const firstClaim = 32
-const mostClaimed = 1024
 
 /** Outcomes are noted together with a claim, when nothing else is to do, or after so many milliseconds. */
 const noteMillis = 10
@@ -99,9 +95,7 @@ export class JobRunner {
   #claiming: Promise<void> | undefined
   #isScheduled = false
   #stopping = new AbortController()
-  /** How many quick jobs are claimed at once, and when the last were. */
-  #batch = firstClaim
-  #claimedAt = 0
+  readonly #pace = new ClaimPace()
   #noting: NodeJS.Timeout | undefined
   #beat: NodeJS.Timeout | undefined
   #beating: Promise<void> = Promise.resolve()
@@ -178,7 +172,7 @@ export class JobRunner {
     await this.#worker.join()
     this.#state = 'running'
     this.#stopping = new AbortController()
-    listenForJobs(this.#options.queries, this.#heard)
+    listenForJobs(this.#options.queries, { heard: this.#heard, idleFor: this.#idleFor, claimed: this.#claimed })
     this.#feed.start()
     const { lease = 15_000 } = this.#options
     this.#beat = setInterval(this.#giveSign, lease / beatsOfLease)
@@ -269,7 +263,7 @@ export class JobRunner {
 
   #next(): void {
     if (this.#quick.length > 0 && this.#quickRunning < mostWriting) this.#schedule()
-    const isLow = this.#quick.length <= this.#batch / 4
+    const isLow = this.#quick.length <= this.#pace.batch / 4
     const claims = isLow && this.#state === 'running' && !this.#claiming && this.#feed.hasReady && this.#claim()
     // Both are in one commit then.
     if (claims || this.#quick.length === 0 || this.#outcomes.age >= noteMillis) void this.#outcomes.flush()
@@ -279,7 +273,7 @@ export class JobRunner {
   /** @returns whether it has begun to */
   #claim(): boolean {
     const capacity: Capacity = {
-      quick: Math.max(0, this.#batch - this.#quick.length),
+      quick: Math.max(0, this.#pace.batch - this.#quick.length),
       loose: Math.max(0, this.#concurrency - this.#looseRunning - this.#loose.length),
     }
     if (!this.#feed.canClaim(capacity)) return false
@@ -301,24 +295,14 @@ export class JobRunner {
   }
 
   #take(claimed: readonly ClaimedJob[], capacity: Capacity, startedAt: number): void {
-    let quick = 0
-    for (const row of claimed) {
-      const job = this.#jobs.get(row.name)!
-      const attempt = new JobAttempt(job, row, this.#progressed)
-      if (isLoose(job.options)) this.#loose.push(attempt)
-      else {
-        this.#quick.push(attempt)
-        quick++
-      }
-    }
-    // Between two full claims lies the time of one, without the disk's: the slower a commit, the more must be in it.
-    if (quick > 0 && quick >= capacity.quick) this.#pace(startedAt - this.#claimedAt)
-    this.#claimedAt = performance.now()
+    for (const row of claimed) this.#shelve(new JobAttempt(this.#jobs.get(row.name)!, row, this.#progressed))
+    const quick = claimed.filter(({ name }) => !isLoose(this.#jobs.get(name)!.options)).length
+    this.#pace.claimed(quick > 0 && quick >= capacity.quick, startedAt)
   }
 
-  #pace(millis: number): void {
-    if (millis < claimMillis / 2) this.#batch = Math.min(mostClaimed, this.#batch * 2)
-    else if (millis > claimMillis * 2) this.#batch = Math.max(1, Math.floor(this.#batch / 2))
+  #shelve(attempt: JobAttempt): void {
+    if (isLoose(attempt.job.options)) this.#loose.push(attempt)
+    else this.#quick.push(attempt)
   }
 
   #beginQuick(attempt: JobAttempt): TransactionRun | undefined {
@@ -400,6 +384,22 @@ export class JobRunner {
     this.#follow.heard(news)
     const { ended } = news
     if (ended) void this.wake().then(() => this.#follow.ended(ended))
+  }
+
+  readonly #idleFor = (job: Job): string | undefined => {
+    if (job.limits || !this.#jobs.has(job.name)) return undefined
+    const isIdle = !this.#claiming && !this.#feed.hasReady && this.#quick.length + this.#loose.length === 0
+    const isFree = isLoose(job.options) ? this.#looseRunning < this.#concurrency : this.#quickRunning < mostWriting
+    return isIdle && isFree ? this.#worker.id : undefined
+  }
+
+  readonly #claimed = (worker: string, row: ClaimedJob): void => {
+    // Of a lease that has ended meanwhile, whoever ended it has taken over the claims.
+    if (worker !== this.#worker.id || this.#state === 'stopped') return
+    const attempt = new JobAttempt(this.#jobs.get(row.name)!, row, this.#progressed)
+    if (this.#state === 'running') this.#shelve(attempt)
+    else this.#handBack([attempt])
+    this.#schedule()
   }
 
   /** How many of a name are claimed by this process. */

@@ -75,6 +75,15 @@ const postgresWords: Words = {
 const textsFor = (words: Words) => ({
   insert: `insert into monobloc_job (id, name, state, rank, due, input, attempt, attempts, created, cause, trace, slot, actor)
     values ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12)`,
+  // As claimed by a worker, if its lease stands and nobody has paused the name.
+  insertClaimed: `insert into monobloc_job
+      (id, name, state, rank, due, input, attempt, attempts, created, cause, trace, slot, actor, worker, started)
+    select $1, $2, case when worker is null then $3 else 'running' end, $4, $5, $6,
+      case when worker is null then 0 else 1 end, $7, $8, $9, $10, $11, $12, worker,
+      case when worker is not null then $8 end
+    from (select (select id from monobloc_worker where id = $13
+      and not exists (select 1 from monobloc_job_pause p where p.name = $2)) as worker) as mine
+    returning worker`,
   heads: `select value, (select rank from monobloc_job where state = 'queued' and name = value order by rank, due limit 1) as rank
     from ${words.texts('$1')} as names
     where not exists (select 1 from monobloc_job_pause p where p.name = value)`,
@@ -126,9 +135,13 @@ export class JobStore {
   }
 
   insert(session: Session, job: NewJob) {
-    const { id, name, state, rank, due, input, attempts, created, cause, trace, slot, actor } = job
-    const values = [id, name, state, rank, due, input, attempts, created, cause, trace, slot, actor]
-    return session.run(this.#statements.insert, values)
+    return session.run(this.#statements.insert, valuesOf(job))
+  }
+
+  /** Inserts a job that a worker begins with at once. @returns whether it may: else it is queued as any other */
+  async insertClaimed(session: Session, job: NewJob, worker: string): Promise<boolean> {
+    const [row] = await session.rows(this.#statements.insertClaimed, [...valuesOf(job), worker])
+    return row![0] !== null
   }
 
   /** The names of a list that have jobs which may run, and the rank of the first of each. */
@@ -197,6 +210,10 @@ export class JobStore {
   async takeOver(session: Session, worker: string, now: number, error: string): Promise<string[]> {
     return (await session.rows(this.#statements.takeOver, [worker, now, error])).map(([name]) => String(name))
   }
+}
+
+function valuesOf({ id, name, state, rank, due, input, attempts, created, cause, trace, slot, actor }: NewJob) {
+  return [id, name, state, rank, due, input, attempts, created, cause, trace, slot, actor]
 }
 
 export function claimedOf([

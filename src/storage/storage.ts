@@ -62,7 +62,8 @@ export interface Session {
    */
   event?(event: LoggedEvent): MaybePromise<void>
   /**
-   * Calls `listener` once the transaction is on disk, and never when it is undone. Absent where nothing can be written.
+   * Calls `listener` once the transaction is on disk, and never when it, or the savepoint around this call, is undone.
+   * Absent where nothing can be written.
    */
   onCommit?(listener: () => void): void
   /** After the commit: the position of the transaction in the log. Undefined before, when it logged nothing, and when reading. */

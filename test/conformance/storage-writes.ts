@@ -47,6 +47,23 @@ export function exerciseWrites(open: OpenStorage): void {
       expect(await storage.position()).toBe(0)
     })
 
+    test('says that it is on disk, but not of what it has undone', async () => {
+      const { storage } = await open()
+      const said: string[] = []
+      await write(storage, async (session) => {
+        await insertPerson(session, 1)
+        session.onCommit!(() => said.push('kept'))
+        const undone = session.savepoint(async () => {
+          await insertPerson(session, 2)
+          session.onCommit!(() => said.push('undone'))
+          throw new Error('no')
+        })
+        await expect(undone).rejects.toThrow('no')
+        expect(said).toEqual([])
+      })
+      expect(said).toEqual(['kept'])
+    })
+
     test('goes on after a statement that failed, when the work wants it', async () => {
       const { storage } = await open()
       await write(storage, async (session) => {

@@ -2,7 +2,7 @@ import { clearImmediate, setImmediate } from 'node:timers'
 import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { TableSpec } from '../../schema/index.ts'
 import { eventInsert, eventRow } from '../sql/event-shape.ts'
-import type { LoggedEvent, Session, Statement } from '../storage.ts'
+import type { LoggedEvent, MaybePromise, Session, Statement } from '../storage.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { emptyTable } from './postgres-empty.ts'
 import { isServerError } from './postgres-lost.ts'
@@ -52,6 +52,16 @@ export class PostgresWriteSession extends PostgresSession implements Session {
 
   async event(event: LoggedEvent): Promise<void> {
     await this.run(appendEvent, [eventRow(event, event.data)])
+  }
+
+  override async savepoint<T>(work: () => MaybePromise<T>): Promise<T> {
+    const listeners = this.#listeners?.length ?? 0
+    try {
+      return await super.savepoint(work)
+    } catch (error) {
+      this.#listeners?.splice(listeners)
+      throw error
+    }
   }
 
   onCommit(listener: () => void): void {

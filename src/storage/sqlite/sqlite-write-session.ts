@@ -111,12 +111,14 @@ export class SqliteWriteSession implements Session {
     const depth = this.#depth + 1
     this.#control(`savepoint nested_${depth}`)
     this.#depth = depth
+    const listeners = this.#listeners?.length ?? 0
     try {
       const result = await work()
       this.#check()
       this.#leave(depth, `release nested_${depth}`)
       return result
     } catch (error) {
+      this.#listeners?.splice(listeners)
       if (this.#isUsable()) this.#leave(depth, `rollback to nested_${depth}; release nested_${depth}`)
       throw error
     }

@@ -1,0 +1,22 @@
+/** Jobs that need the database only are claimed as many at once as are done in about this time, in milliseconds. */
+const claimMillis = 100
+const firstClaim = 32
+const mostClaimed = 1024
+
+/** How many jobs that need the database only are claimed at once: the slower a commit, the more must be in it. */
+export class ClaimPace {
+  #batch = firstClaim
+  #claimedAt = 0
+
+  get batch(): number {
+    return this.#batch
+  }
+
+  /** Between two full claims lies the time of one, without the disk's. */
+  claimed(isFull: boolean, startedAt: number): void {
+    const millis = startedAt - this.#claimedAt
+    if (isFull && millis < claimMillis / 2) this.#batch = Math.min(mostClaimed, this.#batch * 2)
+    else if (isFull && millis > claimMillis * 2) this.#batch = Math.max(1, Math.floor(this.#batch / 2))
+    this.#claimedAt = performance.now()
+  }
+}

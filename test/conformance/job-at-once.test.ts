@@ -1,0 +1,90 @@
+import { setImmediate as nextRound } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { enqueueJob, JobRecord } from '../../src/effects/index.ts'
+import { engine } from './engine.ts'
+import { type JobFixture, openJobs, settled } from './job-fixture.ts'
+
+let jobs: JobFixture
+let ran: number[]
+
+beforeEach(async () => {
+  jobs = await openJobs()
+  ran = []
+})
+afterEach(() => jobs.close())
+
+/** Where a commit may be left unknown, nobody begins with what it enqueued before it is found. */
+const atOnce = engine.name === 'SQLite' ? { state: 'running', attempt: 1 } : { state: 'queued', attempt: 0 }
+
+const loosely = () => jobs.job('loose', { transaction: false, handle: ({ input }) => void ran.push(input.n) })
+
+/** @returns the row as the transaction that enqueued it saw it */
+const enqueued = (job: ReturnType<typeof loosely>, n: number): Promise<any> =>
+  jobs.db.transaction(async (db: any) => db.get(JobRecord, (await enqueueJob(db, job, { n })).id))
+
+test('a process with nothing to do begins with what it enqueues, without a claim', async () => {
+  const loose = loosely()
+  const runner = await jobs.start(loose)
+  await settled(runner)
+  const row = await enqueued(loose, 1)
+  expect(row).toMatchObject(atOnce)
+  await settled(runner)
+  expect(ran).toEqual([1])
+  expect(await jobs.row(row.id)).toMatchObject({ state: 'done', attempt: 1, worker: null })
+})
+
+test('what is undone does not begin, be it a savepoint alone', async () => {
+  const loose = loosely()
+  const runner = await jobs.start(loose)
+  await settled(runner)
+  await jobs.db.transaction(async (db: any) => {
+    const undone = db.transaction(async (inner: any) => {
+      await enqueueJob(inner, loose, { n: 1 })
+      throw new Error('no')
+    })
+    await expect(undone).rejects.toThrow('no')
+    await enqueueJob(db, loose, { n: 2 })
+  })
+  await settled(runner)
+  expect(ran).toEqual([2])
+})
+
+test('a pause holds it back', async () => {
+  const loose = loosely()
+  const runner = await jobs.start(loose)
+  await settled(runner)
+  await jobs.control(loose).pause('loose')
+  expect(await enqueued(loose, 1)).toMatchObject({ state: 'queued', attempt: 0, worker: null })
+  await settled(runner)
+  expect(ran).toEqual([])
+})
+
+test('it waits behind others that run', async () => {
+  const releases: (() => void)[] = []
+  const loose = jobs.job('loose', {
+    transaction: false,
+    handle: ({ input }) =>
+      new Promise<void>((resolve) => releases.push(resolve)).then(() => {
+        ran.push(input.n)
+      }),
+  })
+  const runner = jobs.runner([loose], { concurrency: 1 })
+  await runner.start()
+  await settled(runner)
+  await enqueued(loose, 1)
+  while (releases.length < 1) await nextRound()
+  expect(await enqueued(loose, 2)).toMatchObject({ state: 'queued', attempt: 0 })
+  releases[0]!()
+  while (releases.length < 2) await nextRound()
+  releases[1]!()
+  await settled(runner)
+  expect(ran).toEqual([1, 2])
+})
+
+test('a process that has lost its lease enqueues for others', async () => {
+  const loose = loosely()
+  const runner = await jobs.start(loose)
+  await settled(runner)
+  await jobs.sql('delete from monobloc_worker returning id')
+  expect(await enqueued(loose, 1)).toMatchObject({ state: 'queued', attempt: 0, worker: null })
+})

@@ -41,3 +41,11 @@ test('it never waits for more than five milliseconds', () => {
   loop.now = 5
   expect(gathering.isOver()).toBe(true)
 })
+
+test('a turn that has waited for something else begins at once, and the next one gathers again', () => {
+  const { gathering } = open()
+  expect(gathering.isOver()).toBe(false)
+  gathering.skip()
+  expect(gathering.isOver()).toBe(true)
+  expect(gathering.isOver()).toBe(false)
+})

@@ -31,6 +31,7 @@ export class Gathering {
   readonly #loop: Loop
   #since = 0
   #events: number | undefined
+  #isSkipped = false
   /** Of a commit: the mean of the last ones. */
   #commitMillis = 0
 
@@ -40,6 +41,11 @@ export class Gathering {
 
   /** To be asked once in each round of the event loop. @returns whether the turn begins with this one */
   isOver(): boolean {
+    if (this.#isSkipped) {
+      this.#isSkipped = false
+      this.#events = undefined
+      return true
+    }
     const before = this.#events
     this.#events = this.#loop.events()
     if (before === undefined) {
@@ -50,6 +56,11 @@ export class Gathering {
     const isOver = before === this.#events || this.#loop.now() - this.#since >= longest
     if (isOver) this.#events = undefined
     return isOver
+  }
+
+  /** The next turn has waited for something else. */
+  skip(): void {
+    this.#isSkipped = true
   }
 
   committed(millis: number): void {

@@ -85,7 +85,7 @@ export class SqliteWriter {
     this.#isHeld = true
     return () => {
       this.#isHeld = false
-      if (this.#state === 'held') this.#schedule()
+      if (this.#state === 'held') this.#scheduleNow()
     }
   }
 
@@ -114,6 +114,12 @@ export class SqliteWriter {
     this.#state = 'scheduled'
     setImmediate(this.#begin)
     setImmediate(this.#end)
+  }
+
+  /** After a wait, in which others have come, or with a turn that others wait for. */
+  #scheduleNow(): void {
+    this.#gathering.skip()
+    this.#schedule()
   }
 
   #begin = (): void => {
@@ -148,7 +154,7 @@ export class SqliteWriter {
   }
 
   #granted = (): void => {
-    if (this.#state === 'asking') this.#schedule()
+    if (this.#state === 'asking') this.#scheduleNow()
     else if (this.#state !== 'dead') this.#options.turns!.give(false)
   }
 
@@ -347,7 +353,7 @@ export class SqliteWriter {
   #retry = (): void => {
     if (this.#state === 'dead') return
     this.#refuseLate()
-    this.#schedule()
+    this.#scheduleNow()
   }
 
   #refuseLate(): void {

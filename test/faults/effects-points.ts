@@ -32,12 +32,12 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
  */
 const names = ['commit', 'append', 'reply', 'enqueue', 'claim', 'completion', 'cursor', 'tick', 'delivery', 'outcome']
 
-/** Not part of every request: a process comes by seldom. */
-const seldom = /^(cursor|tick|delivery|outcome):/
+/** Of what is not part of every request, or is done for many at once, a process sees little while it lives. */
+const latest: Record<string, number> = { claim: 5, completion: 5, cursor: 3, tick: 3, delivery: 3, outcome: 3 }
 
-/** At which passage of a point a process is killed at most, so that it comes there while it lives. */
+/** At which passage of a point a process is killed at most, so that most come there. */
 export function latestPassage(name: string): number {
-  return seldom.test(name) ? 3 : 10
+  return latest[name.slice(0, name.indexOf(':'))] ?? 10
 }
 
 /** What there is on an engine. On SQLite a process syncs by itself; strace holds it there, or lets its disk fail, where it may. */

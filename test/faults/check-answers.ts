@@ -11,6 +11,7 @@ export function checkAnswers(ledger: Acknowledged, isExpected: (sent: Sent) => b
     // A transfer of more than there is breaks the check of the balance.
     if (operation.kind === 'transfer' && refusal.status === 422) return []
     if (operation.kind === 'refusal' && refusal.status === statusOf[operation.how]) return []
-    return [`${operation.kind} ${operation.id} was answered with ${refusal.status} ${refusal.body}`]
+    const took = Math.round((sent.answeredAt ?? 0) - (sent.sentAt ?? 0))
+    return [`${operation.kind} ${operation.id} was answered with ${refusal.status} ${refusal.body} after ${took} ms`]
   })
 }

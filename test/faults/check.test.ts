@@ -8,7 +8,9 @@ import { Acknowledged, type Outcome } from './acknowledged.ts'
 import { checkDatabase } from './check.ts'
 import { checkAnswers } from './check-answers.ts'
 import type { Operation } from './operation.ts'
+import { readReloaded } from './reload-contents.ts'
 import { Server } from './server.ts'
+import { isBusyAtDeadline } from './storm.campaign.ts'
 import { Workload } from './workload.ts'
 
 let folder: string
@@ -173,4 +175,32 @@ test('what nobody got an answer for is settled by what is there, and must stay s
   }
   expect(await settled('unknown', 'select 1')).toBe('kept')
   expect(await settled('unknown', `delete from hit where request = '${hit!.operation.id}'`)).toBe('gone')
+})
+
+test('an answer that the file is locked is right at the deadline only, and no other word of a lock ever is', () => {
+  const answered = (code: string, answeredAt: number, retryAfter?: string) => {
+    const refusal = { status: 503, body: JSON.stringify({ code }), declared: '', retryAfter }
+    const operation: Operation = { id: 'a', kind: 'outside' }
+    return isBusyAtDeadline({ operation, outcome: 'refused', refusal, sentAt: 0, answeredAt })
+  }
+  expect(answered('database_busy', 10_000, '1')).toBe(true)
+  expect(answered('database_busy', 5_000, '1')).toBe(false)
+  expect(answered('database_busy', 10_000)).toBe(false)
+  expect(answered('overloaded', 10_000, '1')).toBe(false)
+})
+
+test.each([
+  ['a row is lost', 'delete from "order" where request = \'b\'', 'b is lost in order'],
+  ['a job is lost', "delete from receipt where request = 'b'", 'b is lost in receipt'],
+  ['a job ran twice', "insert into receipt values ('b')", 'b is in receipt twice'],
+  ['what was not acknowledged is there', 'insert into "order" values (\'c\')', 'c was not acknowledged'],
+])('%s: is seen after reloads', async (_, sql, violation) => {
+  const reloaded = path.join(mkdtempSync(path.join(folder, 'reloaded-')), 'app.db')
+  const database = new DatabaseSync(reloaded)
+  for (const table of ['order', 'receipt'])
+    database.exec(`create table "${table}" (request text); insert into "${table}" values ('a'), ('b')`)
+  expect(await readReloaded(reloaded, ['a', 'b'])).toEqual([])
+  database.exec(sql)
+  database.close()
+  expect(await readReloaded(reloaded, ['a', 'b'])).toEqual([violation])
 })

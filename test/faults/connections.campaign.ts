@@ -43,7 +43,7 @@ export async function runCuts(
   try {
     await server.query('create database app')
     const url = bouncer ? `${bouncer.url('app')}?pgbouncer=true` : proxy.url('app')
-    fleet = await Fleet.start(Array(nodes).fill(url), testing, bouncer && server.url('app'))
+    fleet = await Fleet.start(Array(nodes).fill(url), testing, bouncer && { direct: server.url('app') })
     const result = await runRounds({
       ...{ seed, faults, fleet },
       read: () => readPostgres(server.url('app')),

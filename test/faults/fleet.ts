@@ -3,7 +3,7 @@ import type { Acknowledged } from './acknowledged.ts'
 import { Connection } from './connection.ts'
 import type { Operation } from './operation.ts'
 import type { Random } from './random.ts'
-import { Server, type Testing } from './server.ts'
+import { Server, type ServerOptions, type Testing } from './server.ts'
 import { record } from './workload.ts'
 
 /** After a fault a node must accept writes again within this time: several times what any takes on a busy machine. */
@@ -18,27 +18,35 @@ interface Node {
 export class Fleet {
   readonly violations: string[] = []
   readonly #databases: readonly string[]
-  readonly #testing: Testing
-  readonly #direct: string | undefined
+  readonly #options: Omit<ServerOptions, 'database'>
   readonly #nodes: (Node | undefined)[]
+  readonly #starting = new Set<Server>()
   #probes = 0
 
-  private constructor(databases: readonly string[], testing: Testing, direct: string | undefined) {
+  private constructor(databases: readonly string[], options: Omit<ServerOptions, 'database'>) {
     this.#databases = databases
-    this.#testing = testing
-    this.#direct = direct
+    this.#options = options
     this.#nodes = databases.map(() => undefined)
   }
 
   /**
    * All at once, each with its own address of the database.
    *
-   * @param direct its address without the pooler, where there is one in between
+   * @param options `direct` is its address without the pooler, where there is one in between
    */
-  static async start(databases: readonly string[], testing: Testing = {}, direct?: string): Promise<Fleet> {
-    const fleet = new Fleet(databases, testing, direct)
-    await Promise.all(databases.map((_, at) => fleet.begin(at)))
-    return fleet
+  static async start(
+    databases: readonly string[],
+    testing: Testing = {},
+    options: Pick<ServerOptions, 'direct' | 'patience'> = {},
+  ): Promise<Fleet> {
+    const fleet = new Fleet(databases, { ...options, testing })
+    try {
+      await Promise.all(databases.map((_, at) => fleet.begin(at)))
+      return fleet
+    } catch (error) {
+      fleet.end()
+      throw error
+    }
   }
 
   port(random: Random): number {
@@ -57,8 +65,9 @@ export class Fleet {
   }
 
   async begin(at: number): Promise<void> {
-    const server = Server.spawn({ database: this.#databases[at]!, direct: this.#direct, testing: this.#testing })
-    const port = await server.listening()
+    const server = Server.spawn({ database: this.#databases[at]!, ...this.#options })
+    this.#starting.add(server)
+    const port = await server.listening().finally(() => this.#starting.delete(server))
     if (port === null) throw new Error(`a node does not start: ${server.output}`)
     this.#nodes[at] = { server, port }
   }
@@ -73,7 +82,7 @@ export class Fleet {
 
   /** Begins one that does not get far. */
   async killWhileStarting(at: number, milliseconds: number): Promise<void> {
-    const server = Server.spawn({ database: this.#databases[at]!, direct: this.#direct, testing: this.#testing })
+    const server = Server.spawn({ database: this.#databases[at]!, ...this.#options })
     await wait(milliseconds)
     server.kill()
     await server.ended
@@ -137,6 +146,7 @@ export class Fleet {
   }
 
   end(): void {
+    for (const server of this.#starting) server.kill()
     for (const node of this.#nodes) node?.server.kill()
   }
 }

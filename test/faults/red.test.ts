@@ -5,7 +5,10 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runCrashes } from './crash.campaign.ts'
 import { runPowerLosses } from './durability.campaign.ts'
+import { childrenOf, signal } from './processes.ts'
+import { reload, runReloads } from './reload.campaign.ts'
 import { Server } from './server.ts'
+import { runStorm } from './storm.campaign.ts'
 import { whyNoStrace } from './tools.ts'
 import { readTrace } from './trace.ts'
 
@@ -21,6 +24,28 @@ test('a server that answers before COMMIT is found by killing it', async () => {
   const { count, violations } = await runCrashes(1, folder, 30, { acknowledgeEarly: true })
   expect(violations.join('\n')).toMatch(/\(acknowledged\) is (lost|0 transactions)/)
   expect(count).toBeGreaterThan(0)
+})
+
+test('so it is where several processes share the file', async () => {
+  // Made and filled in order: it is not the start that is wrong.
+  const first = Server.spawn({ database: path.join(folder, 'app.db') })
+  await first.listening()
+  await first.stop()
+  const { violations } = await runStorm(1, folder, { nodes: 3, strikes: 4 }, { acknowledgeEarly: true })
+  // To others it shows before any of them is killed.
+  expect(violations.join('\n')).toMatch(/\(acknowledged\) is (lost|0 transactions)|^read of/m)
+})
+
+test('processes that are killed after a reload are found by a request that fails', async () => {
+  const { violations } = await runReloads(1, path.join(folder, 'app.db'), {
+    folder,
+    reloads: 5,
+    async replace(app, count) {
+      await reload(app, count)
+      for (const pid of childrenOf(app.pid)) signal(pid, 'SIGKILL')
+    },
+  })
+  expect(violations.join('\n')).toMatch(/^s1c\d+\.\d+ failed: /m)
 })
 
 describe.each(['normal', 'off'] as const)('with synchronous=%s', (synchronous) => {

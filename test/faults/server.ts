@@ -21,6 +21,8 @@ export interface ServerOptions {
   under?: readonly string[]
   /** Where strace writes what the server does, and the calls that it makes fail. */
   trace?: { file: string; inject?: string[] }
+  /** How many times as long as others it may take to start, and live, before it is taken to hang. Default: 1. */
+  patience?: number
 }
 
 export interface Testing {
@@ -44,17 +46,20 @@ const longestMilliseconds = 180_000
 
 const watchMilliseconds = 250
 
-const compileCache = path.join(tmpdir(), 'monobloc-faults-compiled')
+/** A process of many modules starts in half the time with it. */
+export const compileCache = path.join(tmpdir(), 'monobloc-faults-compiled')
 
 /** A process that serves the app on a database. */
 export class Server {
   readonly ended: Promise<Ended>
   readonly #child: ChildProcess
+  readonly #patience: number
   #output = ''
   #pid: number | undefined
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, patience: number) {
     this.#child = child
+    this.#patience = patience
     this.ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
     for (const stream of [child.stdout!, child.stderr!])
       stream.setEncoding('utf8').on('data', (text) => (this.#output += text))
@@ -68,6 +73,7 @@ export class Server {
     trace,
     main = 'server-process.ts',
     under: given = [],
+    patience = 1,
   }: ServerOptions): Server {
     const under = trace ? traced(trace.file, trace.inject) : given
     const program = path.resolve(import.meta.dirname, main)
@@ -77,13 +83,14 @@ export class Server {
       MONOBLOC_SECRET: 'not a secret '.repeat(4),
       MONOBLOC_LOG: 'warn',
       HOST: '127.0.0.1',
-      // A process starts in half the time. Recordings are of what the server itself does.
+      // Recordings are of what the server itself does.
       ...(trace ? { NODE_DISABLE_COMPILE_CACHE: '1' } : { NODE_COMPILE_CACHE: compileCache }),
       ...(direct !== undefined && { DATABASE_DIRECT_URL: direct }),
     }
     const env = { ...process.env, ...settings }
     const server = new Server(
       spawn(command[0]!, command.slice(1), { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true }),
+      patience,
     )
     server.#watch(trace?.file)
     const forget = atEnd(() => server.#killGroup())
@@ -92,7 +99,7 @@ export class Server {
   }
 
   #watch(trace: string | undefined): void {
-    const until = performance.now() + longestMilliseconds
+    const until = performance.now() + longestMilliseconds * this.#patience
     const timer = setInterval(() => {
       const isLong = trace !== undefined && (statSync(trace, { throwIfNoEntry: false })?.size ?? 0) >= longestTrace
       if (!isLong && performance.now() < until) return
@@ -126,7 +133,7 @@ export class Server {
     const timer = setTimeout(() => {
       this.kill()
       resolve(null)
-    }, startMilliseconds)
+    }, startMilliseconds * this.#patience)
     return promise.finally(() => {
       clearTimeout(timer)
       this.#child.stdout!.off('data', look)

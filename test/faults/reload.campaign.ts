@@ -10,11 +10,12 @@ import { PostgresServer } from './postgres-server.ts'
 import { signal } from './processes.ts'
 import { Random } from './random.ts'
 import { readReloaded } from './reload-contents.ts'
+import { compileCache } from './server.ts'
 
 const clients = 12
 
 /** Between two requests of a client, in milliseconds: connections are idle when a process begins to stop. */
-const longestPause = 30
+const longestPause = 60
 
 /** A reload of two processes takes a second or two on an idle machine. */
 const reloadMilliseconds = 300_000
@@ -31,25 +32,32 @@ export const campaign: Campaign = {
   chance: 'The seed gives the pauses of the clients; when a process is replaced is up to the machine.',
   unit: 'faults',
   engines: ['sqlite', 'postgres'],
-  // 10 reloads on SQLite, 2 on PostgreSQL.
-  seeds: 1,
+  // 100 reloads on SQLite, 20 on PostgreSQL.
+  seeds: 10,
   slice: [1],
   unavailable: (engine) => (engine === 'postgres' ? whyNoPostgres() : undefined),
-  run: (seed, { engine, folder, lean }) => runReloads(seed, engine, folder, lean ? 2 : engine === 'sqlite' ? 10 : 2),
+  async run(seed, { engine, folder, lean }) {
+    if (engine === 'sqlite') return runReloads(seed, path.join(folder, 'app.db'), { folder, reloads: lean ? 1 : 10 })
+    const server = await PostgresServer.create()
+    try {
+      await server.query('create database app')
+      return await runReloads(seed, server.url('app'), { folder, reloads: lean ? 1 : 2 })
+    } finally {
+      await server.remove()
+    }
+  },
 }
 
-async function runReloads(seed: number, engine: string, folder: string, reloads: number) {
-  if (engine === 'sqlite') return reloadUnderLoad(seed, path.join(folder, 'app.db'), folder, reloads)
-  const server = await PostgresServer.create()
-  try {
-    await server.query('create database app')
-    return await reloadUnderLoad(seed, server.url('app'), folder, reloads)
-  } finally {
-    await server.remove()
-  }
+export interface Reloads {
+  folder: string
+  reloads: number
+  /** Resolves when the processes are new for the nth time. Default: by SIGHUP. */
+  replace?(app: App, count: number): Promise<void>
 }
 
-async function reloadUnderLoad(seed: number, database: string, folder: string, reloads: number) {
+type App = ReturnType<typeof startApp>
+
+export async function runReloads(seed: number, database: string, { folder, reloads, replace = reload }: Reloads) {
   const app = startApp(database, folder)
   const violations: string[] = []
   const acknowledged: string[] = []
@@ -62,24 +70,30 @@ async function reloadUnderLoad(seed: number, database: string, folder: string, r
     let count = 0
     while (count < reloads && violations.length === 0) {
       const before = acknowledged.length
-      app.signal('SIGHUP')
       count++
-      await app.says(/reloaded: all 2 processes are new/, count)
+      await replace(app, count)
       if (acknowledged.length === before) violations.push('nobody was served during a reload')
     }
     load.stopped = true
     await Promise.all(sending)
-    const wrong = await waitFor(() => readReloaded(database, acknowledged), jobMilliseconds)
-    violations.push(...wrong)
-    const code = await app.stop()
-    if (code !== 0) violations.push(`it ended with ${code}`)
-    violations.push(...(await readReloaded(database, acknowledged)))
+    if (violations.length === 0) {
+      violations.push(...(await waitFor(() => readReloaded(database, acknowledged), jobMilliseconds)))
+      const code = await app.stop()
+      if (code !== 0) violations.push(`it ended with ${code}`)
+      violations.push(...(await readReloaded(database, acknowledged)))
+    }
     if (violations.length > 0) violations.push(app.output().slice(-5000))
     return { count, violations: [...new Set(violations)], acknowledged: acknowledged.length }
   } finally {
     load.stopped = true
     app.kill()
   }
+}
+
+export async function reload(app: App, count: number): Promise<void> {
+  app.signal('SIGHUP')
+  await app.says(/reloaded: all 2 processes are new|the new version does not start/, count)
+  if (app.output().includes('the new version does not start')) throw new Error(app.output().slice(-5000))
 }
 
 /** One request after the other, on a connection that is kept. Nothing is sent again: an error is a failed request. */
@@ -126,7 +140,8 @@ function startApp(database: string, folder: string) {
   const main = path.join(import.meta.dirname, '../../src/cli/main.ts')
   const app = path.join(import.meta.dirname, 'reload-app.ts')
   const args = ['--conditions=source', main, 'start', app, '--processes', '2', '--port', '0', '--host', '127.0.0.1']
-  const env = { ...process.env, DATABASE_URL: engineUrl(database), MONOBLOC_DATA: folder, MONOBLOC_LOG_FORMAT: 'json' }
+  const settings = { DATABASE_URL: engineUrl(database), MONOBLOC_DATA: folder, MONOBLOC_LOG_FORMAT: 'json' }
+  const env = { ...process.env, ...settings, NODE_COMPILE_CACHE: compileCache }
   const child = spawn(process.execPath, args, { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   // Each wait adds listeners until the next line comes.
@@ -141,6 +156,7 @@ function startApp(database: string, folder: string) {
   const forget = atEnd(() => signal(-child.pid!, 'SIGKILL'))
   void ended.then(forget)
   return {
+    pid: child.pid!,
     output: () => output,
     signal: (name: NodeJS.Signals) => signal(child.pid!, name),
     /** Resolves when it has said so as often. */

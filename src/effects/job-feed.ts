@@ -57,6 +57,8 @@ export class JobFeed {
   readonly #options: FeedOptions
   readonly #ready = new Set<string>()
   #nextDue = Infinity
+  /** The earliest that this process was told of: a look that is under way, or what is yet to be written, may not see it. */
+  #toldDue = Infinity
   #timer: NodeJS.Timeout | undefined
   #hinted: NodeJS.Timeout | undefined
   #lookedAt = -Infinity
@@ -82,6 +84,7 @@ export class JobFeed {
     this.#hinted = undefined
     this.#ready.clear()
     this.#nextDue = Infinity
+    this.#toldDue = Infinity
   }
 
   get hasReady(): boolean {
@@ -92,7 +95,9 @@ export class JobFeed {
   readonly enqueued = (name: string, due: number): void => {
     if (!this.#isRunning) return
     if (due === 0) this.found([name])
-    else if (due < this.#nextDue) {
+    else {
+      this.#toldDue = Math.min(this.#toldDue, due)
+      if (due >= this.#nextDue) return
       this.#nextDue = due
       this.#arm()
     }
@@ -122,6 +127,7 @@ export class JobFeed {
     const { storage, store, now, kinds, worker, cancelling } = this.#options
     this.#lookedAt = performance.now()
     const names = [...kinds.keys()]
+    const since = now()
     const seen = await storage.read({ deadline }, async (session) => {
       const heads = await store.heads(session, names)
       const due = await store.nextDue(session)
@@ -129,7 +135,7 @@ export class JobFeed {
       return { heads, due, cancelling: stopped, others: await this.#options.looked(session) }
     })
     seen.others?.()
-    this.#nextDue = seen.due
+    this.#saw(seen.due, since)
     this.found(seen.heads.map(({ name }) => name))
     if (seen.cancelling.length > 0) cancelling(seen.cancelling)
     while (this.#isRunning && this.#nextDue <= now()) await this.#promote()
@@ -137,13 +143,20 @@ export class JobFeed {
 
   async #promote(): Promise<void> {
     const { storage, store, now } = this.#options
+    const since = now()
     const [names, due] = await storage.write({ deadline, isolation: 'committed' }, async (session) => {
       const found = await store.promote(session, now(), mostPromoted)
       return [found, await store.nextDue(session)] as const
     })
     // What others take at this moment is left out, and is still the next: they will say what there is.
-    this.#nextDue = names.length === 0 ? Infinity : due
+    this.#saw(names.length === 0 ? Infinity : due, since)
     this.found([...new Set(names)])
+  }
+
+  /** @param since when the look began: what was due by then it has seen, or it is on nobody's way to the disk */
+  #saw(due: number, since: number): void {
+    if (this.#toldDue <= since) this.#toldDue = Infinity
+    this.#nextDue = Math.min(due, this.#toldDue)
   }
 
   #arm(): void {

@@ -42,6 +42,7 @@ const textsFor = (postgres: boolean) => {
     // Younger than it: what it waited for by `after` is older.
     children: `select id from monobloc_job where id in (select need${uuid} from monobloc_job_need where job = $1 and need > $1)
       and ended is null limit $2`,
+    hasChildren: 'select 1 from monobloc_job_need where job = $1 and need > $1 limit 1',
     // What has failed because of it waits for it again.
     waitAgain: `update monobloc_job set state = case when error = $2 then 'awaiting' else 'waiting' end, ended = null
       where state = 'failed' and error in ($2, $3)
@@ -94,6 +95,10 @@ export class JobNeedStore {
   /** Those of its children that have not ended. */
   async openChildren(session: Session, job: string, limit: number): Promise<string[]> {
     return (await session.rows(this.#words.children, [job, limit])).map(([id]) => String(id))
+  }
+
+  async hasChildren(session: Session, job: string): Promise<boolean> {
+    return (await session.value(this.#words.hasChildren, [job])) !== undefined
   }
 
   /** What has failed because one failed that now runs again. */

@@ -73,12 +73,20 @@ export class TransactionRun {
     this.#handling = this.#handle(this.#session, this.#noted)
     this.#handling.then(
       (value) => {
-        if (this.isOutside) this.#ended(doneWith(value))
+        if (this.isOutside) this.#ended(this.#endOf(value))
       },
       (error) => {
         if (this.isOutside) this.#ended({ kind: 'failed', error })
       },
     )
+  }
+
+  #endOf(value: unknown): AttemptEnd {
+    try {
+      return doneWith(value, this.#attempt.job.name)
+    } catch (error) {
+      return { kind: 'failed', error }
+    }
   }
 
   /** It awaits what it must not. */
@@ -135,7 +143,12 @@ export async function runLoose(
   const db = options.units.loose('system', { readOnly: false, deadline: callDeadline, write: notedOf(attempt) })
   const context = new JobHandlerContext(attempt, options.log, { input, prepared, db })
   const end = doneWith(await ScopedDb.whole(db, () => attempt.job.options.handle(context as never)), attempt.job.name)
-  if (!options.parents.has(attempt.claimed.id)) return end
+  // Those of an attempt before are its children, too.
+  const { storage, needs, parents } = options
+  const { id } = attempt.claimed
+  const isParent =
+    parents.has(id) || (await storage.read({ deadline: callDeadline }, (rows) => needs.hasChildren(rows, id)))
+  if (!isParent) return end
   await awaitChildren(options, attempt, end.result)
   return { kind: 'committed' }
 }
@@ -192,7 +205,8 @@ function doneWith(value: unknown, name?: string): { kind: 'done'; result: string
   return { kind: 'done', result }
 }
 
-export function asyncSchema({ job }: JobAttempt): MonoblocError {
+export function asyncSchema({ job }: JobAttempt, input: Promise<unknown>): MonoblocError {
+  input.catch(() => {})
   return new MonoblocError('job_failed', {
     subject: job.name,
     detail: `The schema of ${job.name} takes its time, which only jobs with prepare or transaction: false may.`,

@@ -315,7 +315,7 @@ export class JobRunner {
     }
     try {
       const input = inputOf(attempt)
-      if (input instanceof Promise) throw asyncSchema(attempt)
+      if (input instanceof Promise) throw asyncSchema(attempt, input)
       const run = new TransactionRun(this.#run, attempt, { input, prepared: undefined }, timeLimit(attempt), ended)
       run.start()
       return run

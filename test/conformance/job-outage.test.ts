@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { z } from 'zod'
 import { MonoblocError } from '../../src/errors.ts'
 import type { Storage } from '../../src/storage/index.ts'
 import { type JobFixture, openJobs, Ran, settled } from './job-fixture.ts'
@@ -96,4 +97,48 @@ test.each([
     const { state, error } = await jobs.row(id)
     expect([state, typeof JSON.parse(error).message]).toEqual(['failed', 'string'])
   }
+})
+
+test('a result without a form in JSON fails a job that asked nothing, and no more', async () => {
+  const big = jobs.job('big', { retry: false, handle: () => 10n })
+  const runner = await jobs.start(big)
+  const id = await jobs.enqueue(big, { n: 1 })
+  await settled(runner)
+  expect(await jobs.row(id)).toMatchObject({ state: 'failed' })
+})
+
+test('a schema that takes its time, and then refuses, fails a quick job and no more', async () => {
+  let accepts = true
+  const slow = jobs.job('slow', {
+    retry: false,
+    input: z.object({ n: z.number() }).refine(async () => accepts) as never,
+  })
+  const id = await jobs.enqueue(slow, { n: 1 })
+  accepts = false
+  const runner = await jobs.start(slow)
+  await settled(runner)
+  expect(await jobs.row(id)).toMatchObject({ state: 'failed' })
+})
+
+test('a job without a transaction waits for children of an attempt before', async () => {
+  let attempts = 0
+  const child = jobs.job('child', {})
+  const parent = jobs.job('parent', {
+    transaction: false,
+    async handle({ enqueue }) {
+      if (++attempts > 1) return
+      await enqueue(child, { n: 1 }, { child: true, delay: 60_000 })
+      throw new Error('not today')
+    },
+  })
+  const runner = await jobs.start(child, parent)
+  const id = await jobs.enqueue(parent, { n: 1 })
+  await settled(runner)
+  jobs.clock.now += 30_000
+  await settled(runner)
+  expect(attempts).toBe(2)
+  expect(await jobs.row(id)).toMatchObject({ state: 'awaiting' })
+  jobs.clock.now += 60_000
+  await settled(runner)
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done' }))
 })

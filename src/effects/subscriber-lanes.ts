@@ -198,13 +198,13 @@ export class SubscriberLanes implements ConsumerAside {
     const { name } = this.consumer
     const { position, sequence, trace } = delivery
     const deadline = timeoutOf(this.#attempt.subscriber)
-    const prepared =
-      this.#attempt.isLoose &&
-      (await boundedBy(signal, deadline, (bounded) => this.#attempt.before(delivery, this.#log, bounded)))
+    const prepared = this.#attempt.isLoose
+      ? await boundedBy(signal, deadline, (bounded) => this.#attempt.before(delivery, this.#log, bounded))
+      : undefined
     const about = { deadline, cause: this.#attempt.cause(position), trace }
     await this.#options.units.write(about, 'system', async (db, session) => {
       await this.#store.take(session, name, sequence, fence)
-      await this.#attempt.inside(delivery, db, this.#log, signal, prepared || undefined)
+      await this.#attempt.inside(delivery, db, this.#log, signal, prepared)
     })
   }
 

@@ -69,6 +69,24 @@ test('events are handled although nobody heard that they were taken out of the l
   await vi.waitFor(async () => expect(await fixture.effects()).toEqual([1]), 20_000)
 })
 
+test.each([{}, { key: () => 'one' }])(
+  'what is prepared is given as it is, also where it is nothing (%j)',
+  async (more) => {
+    const given: unknown[] = []
+    const values = [0, '', false, null]
+    const subscriber = on(Made, {
+      name: 'a',
+      prepare: ({ data }: any) => values[data.number],
+      handle: ({ prepared }: any) => given.push(prepared),
+      ...more,
+    })
+    const { settle } = await fixture.run([subscriber])
+    await fixture.emit(...values.map((_, number) => ({ number })))
+    await settle()
+    expect(given).toEqual(values)
+  },
+)
+
 /** Nobody is told of the commit. */
 function withoutCommit(session: Session): Session {
   return new Proxy(session, {

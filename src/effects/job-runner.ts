@@ -218,9 +218,11 @@ export class JobRunner {
   async isIdle(): Promise<boolean> {
     if (this.#state !== 'running') return true
     await this.wake()
-    // What was found may be held back by its limits: a claim says so.
-    await new Promise((resolve) => setImmediate(resolve))
-    await this.#claiming
+    // What was found may be held back by its limits: a claim says so. One that is under way began before it was found.
+    for (let claims = 0; claims < 2; claims++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      await this.#claiming
+    }
     return !this.#feed.hasReady && this.#isEmpty
   }
 
@@ -454,15 +456,7 @@ export class JobRunner {
       clearTimeout(attempt.timer)
       this.#running.delete(attempt.claimed.id)
       const { id, attempt: number, due } = attempt.claimed
-      this.#outcomes.settle({
-        id,
-        attempt: number,
-        state: 'queued',
-        due,
-        ended: null,
-        error: null,
-        counted: 0,
-      })
+      this.#outcomes.settle({ id, attempt: number, state: 'queued', due, ended: null, error: null, counted: 0 })
     }
   }
 

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type EffectsRun, runEffects } from './effects-run.ts'
+import { programOf } from './postgres-programs.ts'
 import { PostgresServer } from './postgres-server.ts'
 import { signal } from './processes.ts'
 import type { Random } from './random.ts'
@@ -13,16 +15,24 @@ export async function runOn(engine: string, given: Given) {
   const server = await borrowServer()
   try {
     await server.query('create database app')
-    return await runEffects({
+    const result = await runEffects({
       ...given,
       engine,
       database: server.url('app'),
       strikeServer: (random) => strike(random, server),
     })
+    if (result.violations.length > 0) keep(server, path.join(given.folder, 'app.sql'))
+    return result
   } finally {
     await server.query('drop database app with (force)')
     giveServerBack()
   }
+}
+
+/** For whoever has to find out why: the database goes with its seed. */
+function keep(server: PostgresServer, file: string): void {
+  const dump = programOf('pg_dump')
+  if (dump) execFileSync(dump, ['--file', file, server.url('app')])
 }
 
 /** Milliseconds: making a server takes longer than most of a seed, so that the next one has it too. */

@@ -14,11 +14,11 @@ export interface PointOptions {
   act: 'kill' | 'stop'
 }
 
-/** What a statement does, by its text. The first that fits counts. */
+/** What a statement does, by its text. A job that is inserted with a worker is enqueued and claimed. */
 const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['commit', /^\s*commit\b/i],
   ['enqueue', /^\s*insert into monobloc_job\b/i],
-  ['claim', /^\s*update monobloc_job set state = 'running'/i],
+  ['claim', /^\s*(update monobloc_job set state = 'running'|insert into monobloc_job\s+\([^)]*\bworker\b)/i],
   ['completion', /^\s*update monobloc_job set state = 'done'/i],
   ['cursor', /^\s*update monobloc_consumer set position/i],
   ['tick', /^\s*update monobloc_schedule set next/i],
@@ -67,11 +67,11 @@ export function setPoint({ name: wanted, nth, act }: PointOptions): void {
   }
 }
 
-function stepOf(sql: string): string | undefined {
-  return steps.find(([, pattern]) => pattern.test(sql))?.[0]
+function stepsOf(sql: string): readonly string[] {
+  return steps.filter(([, pattern]) => pattern.test(sql)).map(([step]) => step)
 }
 
-const known = new WeakMap<object, string | undefined>()
+const known = new WeakMap<object, readonly string[]>()
 
 /** Watches the drivers of this process. */
 export function watchPoints(): void {
@@ -81,26 +81,29 @@ export function watchPoints(): void {
   watchDeliveries()
 }
 
-function around<T>(step: string, work: () => T): T {
-  passing(`${step}:before`)
+function passingAll(steps: readonly string[], where: 'before' | 'sent' | 'after'): void {
+  for (const step of steps) passing(`${step}:${where}`)
+}
+
+function around<T>(steps: readonly string[], work: () => T): T {
+  passingAll(steps, 'before')
   const result = work()
-  passing(`${step}:after`)
+  passingAll(steps, 'after')
   return result
 }
 
 function watchSqlite(): void {
   const { exec, prepare } = DatabaseSync.prototype
   DatabaseSync.prototype.exec = function (sql) {
-    const step = stepOf(sql)
-    return step ? around(step, () => exec.call(this, sql)) : exec.call(this, sql)
+    return around(stepsOf(sql), () => exec.call(this, sql))
   }
   DatabaseSync.prototype.prepare = function (sql, ...rest) {
     const statement = (prepare as (...args: unknown[]) => StatementSync).call(this, sql, ...rest)
-    const step = stepOf(sql)
-    if (!step) return statement
+    const steps = stepsOf(sql)
+    if (steps.length === 0) return statement
     for (const verb of ['run', 'get', 'all'] as const) {
       const inner = statement[verb] as (...values: unknown[]) => unknown
-      statement[verb] = ((...values: unknown[]) => around(step, () => inner.apply(statement, values))) as never
+      statement[verb] = ((...values: unknown[]) => around(steps, () => inner.apply(statement, values))) as never
     }
     return statement
   }
@@ -110,19 +113,19 @@ function watchPostgres(): void {
   const { ask } = PostgresConnection.prototype
   PostgresConnection.prototype.ask = function (operation) {
     const { statement } = operation
-    if (!known.has(statement)) known.set(statement, stepOf(statement.sql))
-    const step = known.get(statement)
-    if (!step) return ask.call(this, operation)
-    passing(`${step}:before`)
+    if (!known.has(statement)) known.set(statement, stepsOf(statement.sql))
+    const steps = known.get(statement)!
+    if (steps.length === 0) return ask.call(this, operation)
+    passingAll(steps, 'before')
     // With the end of this tick it is on its way.
-    setImmediate(passing, `${step}:sent`)
+    setImmediate(passingAll, steps, 'sent')
     ask.call(this, {
       statement,
       values: operation.values,
       maxRows: operation.maxRows,
       failed: (error) => operation.failed(error),
       done(answer) {
-        passing(`${step}:after`)
+        passingAll(steps, 'after')
         operation.done(answer)
       },
     })

@@ -9,6 +9,7 @@ import type { LoadResult } from '../load/load-protocol.ts'
 import { median, rounded } from '../measurement.ts'
 import { createMonoblocSeed } from '../seeds.ts'
 import type { Ready } from '../servers/listening.ts'
+import { writeCachedSection } from './cached-page.ts'
 import { type Checked, startChecker } from './checker.ts'
 import { type Mix, mixes, requestsOf, titles, writeEvery } from './workloads.ts'
 
@@ -25,6 +26,7 @@ Reads that are kept, while every ${writeEvery}th request writes to the same tabl
   --data FOLDER      where the database is made; default build
   --json FILE        writes the rows
   --check            ends with 1 when a target is missed
+  --write-docs       writes docs/benchmarks.md and its raw results
   --help
 `
 
@@ -37,7 +39,7 @@ interface Counters {
   invalidations: number
 }
 
-interface Row {
+export interface Row {
   mix: Mix
   requestsPerSecond: number
   rawPerSecond: number
@@ -64,6 +66,7 @@ export async function benchCached(args: string[], say: (line: string) => void): 
       data: { type: 'string', default: fileURLToPath(new URL('../../build', import.meta.url)) },
       json: { type: 'string' },
       check: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -113,6 +116,7 @@ export async function benchCached(args: string[], say: (line: string) => void): 
     rmSync(folder, { recursive: true, force: true })
   }
   console.log(describe(rows))
+  if (values['write-docs']) writeCachedSection({ rounds, seconds, connections, rows })
   if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
   const isWrong = rows.some(({ stale }) => stale > 0)
   const isMissed = rows.some(({ mix, ratioToRaw }) => ratioToRaw < (least[mix] ?? 0))
@@ -192,7 +196,8 @@ function rowOf(
   }
 }
 
-function describe(rows: readonly Row[]): string {
+/** The table, and what of it misses its target. */
+export function describe(rows: readonly Row[]): string {
   const head = ['', 'requests/s', 'to raw', 'raw', 'hits of reads', 'CPU µs/request', 'raw', 'checked', 'stale']
   const lines = rows.map((row) =>
     [
@@ -207,5 +212,11 @@ function describe(rows: readonly Row[]): string {
       row.stale,
     ].join(' | '),
   )
-  return [head.join(' | '), head.map(() => '---').join(' | '), ...lines].map((line) => `| ${line} |`).join('\n')
+  const table = [head.join(' | '), head.map(() => '---').join(' | '), ...lines].map((line) => `| ${line} |`)
+  const targets = rows.flatMap(({ mix, ratioToRaw }) => {
+    const wanted = least[mix]
+    if (wanted === undefined) return []
+    return [`- ${ratioToRaw < wanted ? 'MISSED' : 'reached'} ${mix}: ${ratioToRaw} of raw (at least ${wanted})`]
+  })
+  return [...table, '', ...targets].join('\n')
 }

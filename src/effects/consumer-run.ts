@@ -180,10 +180,11 @@ export class ConsumerRun {
       if (this.#isUnsure && !(await this.#readAgain())) return
       const state = this.state!
       const page = await this.#page(state)
-      if (!page || page.length === 0) return
+      // Another may have it since, and has been where this page begins.
+      if (!page || page.length === 0 || leading.signal.aborted) return
       const isCareful = state.position < this.#carefulUntil
       const batch = nextBatch(page, state, wants, isCareful ? 1 : most)
-      if (batch.transactions.length > 0) await this.#take(batch, leading.signal)
+      if (batch.transactions.length > 0) await this.#take(state, batch, leading.signal)
       else {
         Object.assign(state, batch.end)
         // A long way without anything wanted is many pages, and others want to run too.
@@ -216,8 +217,8 @@ export class ConsumerRun {
     }
   }
 
-  async #take(batch: NextBatch, signal: AbortSignal): Promise<void> {
-    const state = this.state!
+  /** @param state from which the batch goes on: what the row says is held to it, and not to what was read of it since */
+  async #take(state: ConsumerState, batch: NextBatch, signal: AbortSignal): Promise<void> {
     const { transactions } = batch
     const log = this.#log
     const { name, deadline = defaultDeadline } = this.consumer
@@ -236,7 +237,7 @@ export class ConsumerRun {
       this.#written = end
       this.#troubles = 0
     } catch (error) {
-      await this.#failed(error, batch, signal)
+      await this.#failed(error, state, batch, signal)
     }
   }
 
@@ -245,7 +246,7 @@ export class ConsumerRun {
     return boundedBy(leading, deadline, (signal) => this.consumer.prepare!({ transactions, log: this.#log, signal }))
   }
 
-  async #failed(error: unknown, batch: NextBatch, signal: AbortSignal): Promise<void> {
+  async #failed(error: unknown, state: ConsumerState, batch: NextBatch, signal: AbortSignal): Promise<void> {
     // Stopped, or taken over: it says nothing of the entry.
     if (signal.aborted) return
     const code = codeOf(error)
@@ -258,7 +259,6 @@ export class ConsumerRun {
       this.#trouble(error)
       return
     }
-    const state = this.state!
     if (entriesOf(batch) > 1) {
       this.#carefulUntil = Math.max(batch.end.position, batch.transactions.at(-1)!.position)
       return

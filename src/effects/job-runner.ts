@@ -372,10 +372,12 @@ export class JobRunner {
   #end(attempt: JobAttempt, end: AttemptEnd): void {
     attempt.state = 'ended'
     const { claimed } = attempt
-    this.#running.delete(claimed.id)
+    // Of one that was lost, the next attempt may be here too by now, and nothing of this one counts.
+    const isLost = codeOf(attempt.reason) === 'lease_lost'
+    if (this.#running.get(claimed.id) === attempt) this.#running.delete(claimed.id)
     this.#follow.over(claimed.id, claimed.name)
-    this.#noteProgress(attempt)
-    if (end.kind === 'done') this.#outcomes.done(claimed.id, end.result)
+    if (!isLost) this.#noteProgress(attempt)
+    if (end.kind === 'done') !isLost && this.#outcomes.done(claimed.id, end.result)
     else if (end.kind === 'failed') this.#fail(attempt, end.error)
     else this.#follow.onDisk(() => [claimed.id])
     this.#schedule()

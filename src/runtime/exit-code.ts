@@ -30,6 +30,8 @@ const byCode: Record<string, number> = {
   database_busy: exitCodes.unavailable,
   database_full: exitCodes.unavailable,
   database_unavailable: exitCodes.unavailable,
+  // Of a start: whatever was written, the next one finds it.
+  commit_unknown: exitCodes.unavailable,
 }
 
 /** The exit code of a process that could not start. By the error's code: the app may have loaded another copy of this package. */

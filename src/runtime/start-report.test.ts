@@ -54,6 +54,7 @@ describe('the report of a start', () => {
     })
     expect(startFailure(error, false)).toBe('The port is taken. Here.\n')
     expect(exitCodeOf(error)).toBe(69)
+    expect(exitCodeOf(new MonoblocError('commit_unknown'))).toBe(69)
     const later = Object.assign(new Error('New.'), {
       name: 'MonoblocError',
       code: 'of_a_later_version',

@@ -60,6 +60,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
+    expect: { poll: { timeout: 45_000 } },
     restoreMocks: true,
   },
 })

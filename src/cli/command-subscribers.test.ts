@@ -47,7 +47,7 @@ test('shows and skips while the app runs, and replays when it does not', { timeo
   const about = { error: 'Error: not two' }
   expect(await json('list')).toMatchObject([{ name: 'keep', event: 'made', state: 'failing', ...about }])
   expect(await json('skip', 'keep')).toMatchObject({ subscriber: 'keep', event: { data: { n: 2 } }, ...about })
-  await vi.waitFor(async () => expect(await notes()).toEqual([1, 3]), { timeout: 20_000 })
+  await vi.waitFor(async () => expect(await notes()).toEqual([1, 3]), { timeout: 45_000 })
   child.process.kill('SIGTERM')
   expect((await child.exit).code).toBe(0)
 

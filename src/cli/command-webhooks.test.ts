@@ -40,7 +40,7 @@ test('adds, shows, skips, replays and disables beside a running app', { timeout:
   expect(listed.out).toMatch(new RegExp(`${id} +failing +since .* 2 .* made `))
   expect(listed.out).not.toContain('whsec_')
   expect(await json('skip', `${id}:1`)).toMatchObject({ state: 'skipped', status: 422 })
-  await expect.poll(() => receiver.taken, { timeout: 20_000 }).toEqual([2])
+  await expect.poll(() => receiver.taken, { timeout: 45_000 }).toEqual([2])
   expect(await json('replay', `${id}:2`)).toEqual({ count: 1, after: null })
   expect(await json('disable', id)).toMatchObject({ state: 'disabled', reason: 'asked' })
   expect(await webhooks('deliveries', 'nobody')).toMatchObject({

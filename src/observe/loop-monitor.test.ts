@@ -21,7 +21,7 @@ function started() {
   const monitor = new LoopMonitor(diagnostics, { thresholdMs: 400 })
   monitor.start()
   monitors.push(monitor)
-  return { monitor, reports, reported: () => vi.waitFor(() => expect(reports).toHaveLength(1)) }
+  return { monitor, reports, reported: () => vi.waitFor(() => expect(reports).toHaveLength(1), 45_000) }
 }
 
 describe('a block of the event loop', () => {
@@ -98,7 +98,7 @@ describe('the monitor', () => {
         block(100)
         expect(monitor.delay().max).toBeGreaterThan(60)
       },
-      { timeout: 20_000 },
+      { timeout: 45_000 },
     )
     expect(monitor.delay().max).toBe(0)
   })

@@ -148,7 +148,7 @@ describe('several processes', () => {
     // Their output is closed when the last of them has ended.
     await child.exit
     // Whoever ended stays known until the system has taken note of it.
-    for (const pid of found) await vi.waitFor(() => expect(() => process.kill(Number(pid), 0)).toThrow(), 20_000)
+    for (const pid of found) await vi.waitFor(() => expect(() => process.kill(Number(pid), 0)).toThrow(), 45_000)
   })
 })
 

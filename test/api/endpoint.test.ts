@@ -213,7 +213,7 @@ describe.each([
     })
     test('leave nothing open of an answer that comes later', async () => {
       expectProblem(await call(port, 'GET /late'), 503, 'deadline_exceeded')
-      await vi.waitFor(() => expect(late.destroyed).toBe(true))
+      await vi.waitFor(() => expect(late.destroyed).toBe(true), 45_000)
     })
   })
 

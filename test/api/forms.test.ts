@@ -119,7 +119,7 @@ const linkOf = (descriptor: string) => {
     return ''
   }
 }
-const gone = () => vi.waitFor(() => expect([...incoming(), ...opened()]).toEqual([]))
+const gone = () => vi.waitFor(() => expect([...incoming(), ...opened()]).toEqual([]), 45_000)
 
 const png = (size: number) => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(size - 8, 7)])
 type Part = [name: string, content: string | Buffer, filename?: string, type?: string]
@@ -251,7 +251,7 @@ describe('bounds, at them and one past', () => {
     const { socket } = await begin('/slow')
     expectProblem(await send('/several', multipart(['tags', 'a'])), 503, 'overloaded')
     socket.destroy()
-    await vi.waitFor(async () => expect((await send('/several', multipart(['tags', 'a']))).status).toBe(200))
+    await vi.waitFor(async () => expect((await send('/several', multipart(['tags', 'a']))).status).toBe(200), 45_000)
   })
 })
 
@@ -267,7 +267,7 @@ async function begin(target: string): Promise<{ socket: net.Socket; answer: Prom
     `POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 10000000\r\n\r\n`,
   )
   socket.write(head(['data', '', 'data.bin']) + 'x'.repeat(100_000))
-  await vi.waitFor(() => expect(incoming().length).toBe(1))
+  await vi.waitFor(() => expect(incoming().length).toBe(1), 45_000)
   return { socket, answer }
 }
 
@@ -330,7 +330,7 @@ describe('what is left', () => {
     const answer = await send('/photos', multipart(['title', 'x'.repeat(21)], ['photo', png(10), 'a.png']))
     expectProblem(answer, 422, 'validation_failed')
     expect(seen.length).toBe(1)
-    await vi.waitFor(() => expect(photos()).toEqual([]))
+    await vi.waitFor(() => expect(photos()).toEqual([]), 45_000)
   })
 
   test('one file of a request that is repeated under its key, with another boundary', async () => {
@@ -340,10 +340,10 @@ describe('what is left', () => {
     const other = Buffer.from(body.toString('latin1').replaceAll('--b', '--c'), 'latin1')
     const again = await send('/photos', other, { ...headers, 'content-type': 'multipart/form-data; boundary=c' })
     expect([again.status, again.json]).toEqual([201, first.json])
-    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]))
+    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]), 45_000)
     const changed = await send('/photos', multipart(['title', 't'], ['photo', png(11), 'a.png']), headers)
     expectProblem(changed, 422, 'idempotency_mismatch')
-    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]))
+    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]), 45_000)
   })
 
   test.each([false, true])('what a row names, whatever the status of the answer; middleware: %s', async (beside) => {
@@ -357,8 +357,8 @@ describe('what is left', () => {
 
   test('nothing of a file that is kept when the deadline has passed', async () => {
     expectProblem(await send('/late', multipart(['photo', png(10), 'a.png'])), 503, 'deadline_exceeded')
-    await vi.waitFor(() => expect(seen.map(({ name }) => name)).toContain('late'))
-    await vi.waitFor(() => expect(photos()).toEqual([]))
+    await vi.waitFor(() => expect(seen.map(({ name }) => name)).toContain('late'), 45_000)
+    await vi.waitFor(() => expect(photos()).toEqual([]), 45_000)
   })
 
   test('one file of such a request beside middleware', async () => {
@@ -368,13 +368,13 @@ describe('what is left', () => {
     const body = multipart(['title', 't'], ['photo', png(10), 'a.png'])
     const first = await send('/photos', body, headers)
     expect((await send('/photos', body, headers)).headers['idempotency-replayed']).toBe('true')
-    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]))
+    await vi.waitFor(() => expect(photos()).toEqual([first.json.file]), 45_000)
   })
 
   test('nothing of a form that is refused while a file of it arrives', async () => {
     const { socket, answer } = await begin('/slow')
     socket.write(`\r\n${head(['other', ''])}x\r\n${head(['data', '', 'more.bin'])}x`)
-    await vi.waitFor(() => expect(opened()).toEqual([]))
+    await vi.waitFor(() => expect(opened()).toEqual([]), 45_000)
     socket.destroy()
     await answer
     await gone()

@@ -298,7 +298,7 @@ test.skipIf(!existsSync('/proc/self/fd'))('a client that stops reading is cut, a
   stalled.write('GET /endless.bin HTTP/1.1\r\nHost: x\r\n\r\n')
   await once(stalled, 'readable')
   const opened = () => readdirSync('/proc/self/fd').filter((fd) => isOpen(fd, 'endless.bin')).length
-  await vi.waitFor(() => expect(opened()).toBe(0), { timeout: 20_000 })
+  await vi.waitFor(() => expect(opened()).toBe(0), { timeout: 45_000 })
 })
 
 test('routes go before files', async () => {

@@ -92,7 +92,7 @@ export async function untilIdle(...hosts: ConsumerHost[]): Promise<void> {
     async () => {
       for (const host of hosts) if (!(await host.isIdle())) throw new Error('not idle yet')
     },
-    { timeout: 20_000, interval: 5 },
+    { timeout: 45_000, interval: 5 },
   )
 }
 

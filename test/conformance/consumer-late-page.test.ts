@@ -36,7 +36,7 @@ test('what was read of the log before another took over is not done again', asyn
   await first.start()
   await fixture.write(1)
   void first.wake()
-  await vi.waitFor(() => expect(slow.held()).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(slow.held()).toBeGreaterThan(0), 45_000)
   fixture.clock.now += 60_000
   const second = fixture.host([noting('a')])
   await second.start()

@@ -205,7 +205,7 @@ describe('what fails', () => {
     await host.start()
     const write = vi.spyOn(fixture.units, 'write').mockRejectedValueOnce(new MonoblocError('database_unavailable'))
     await fixture.write(1)
-    await vi.waitFor(() => expect(write).toHaveBeenCalled())
+    await vi.waitFor(() => expect(write).toHaveBeenCalled(), 45_000)
     fixture.clock.now += 10_000
     await host.wake()
     await untilIdle(host)
@@ -262,7 +262,7 @@ describe('leases', () => {
     )
     await sleeper.start()
     await fixture.write(1)
-    await vi.waitFor(async () => expect(await sleeper.isIdle()).toBe(false))
+    await vi.waitFor(async () => expect(await sleeper.isIdle()).toBe(false), 45_000)
     fixture.clock.now += lease
     const other = fixture.host([noting('a')])
     await other.start()
@@ -278,7 +278,7 @@ describe('leases', () => {
     const host = fixture.host([noting('a', { prepare: () => late.promise })], { every: 3_600_000 })
     await host.start()
     await fixture.write(1)
-    await vi.waitFor(async () => expect(await host.isIdle()).toBe(false))
+    await vi.waitFor(async () => expect(await host.isIdle()).toBe(false), 45_000)
     // As the database has it once a COMMIT has come through that was taken for lost: the fence is still ours.
     const position = await fixture.storage.position()
     const sql = `update monobloc_consumer set position = ${position} where name = 'a'`
@@ -298,7 +298,7 @@ describe('leases', () => {
     await two.start()
     await one.stop()
     expect(await fixture.row('a')).toMatchObject({ owner: null })
-    await vi.waitFor(async () => expect(await fixture.row('a')).toMatchObject({ owner: 'two' }), 5_000)
+    await vi.waitFor(async () => expect(await fixture.row('a')).toMatchObject({ owner: 'two' }), 45_000)
   })
 })
 
@@ -311,12 +311,14 @@ test('a position that has fallen out of the log is lost, said so, and stands sti
   for (let number = 2; number <= 5; number++) await fixture.write(number)
   expect(await fixture.storage.prune({ maxAge: Number.MAX_SAFE_INTEGER, maxEntries: 1 })).toBeGreaterThan(0)
   await host.start()
-  await vi.waitFor(async () =>
-    expect(await fixture.row('a')).toMatchObject({
-      state: 'lost',
-      owner: null,
-      error: expect.stringContaining('position_pruned'),
-    }),
+  await vi.waitFor(
+    async () =>
+      expect(await fixture.row('a')).toMatchObject({
+        state: 'lost',
+        owner: null,
+        error: expect.stringContaining('position_pruned'),
+      }),
+    45_000,
   )
   await fixture.write(6)
   await host.wake()

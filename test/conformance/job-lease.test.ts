@@ -8,7 +8,7 @@ beforeEach(async () => {
 })
 afterEach(() => jobs.close())
 
-const soon = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000, interval: 5 })
+const soon = (check: () => unknown) => vi.waitFor(check, { timeout: 45_000, interval: 5 })
 
 /** What a process of before has left: it was killed while it ran a job. */
 async function leftBehind(id: string, worker = 'dead', attempt = 1): Promise<void> {

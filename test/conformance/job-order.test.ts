@@ -98,7 +98,7 @@ test('progress is there while a job runs', async () => {
   const id = await jobs.enqueue(slow, { n: 1 })
   await vi.waitFor(
     async () => expect(await jobs.row(id)).toMatchObject({ state: 'running', progress: '{"done":1,"of":3}' }),
-    { timeout: 15_000 },
+    { timeout: 45_000 },
   )
   release()
   await settled(runner)

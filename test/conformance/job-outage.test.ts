@@ -11,7 +11,7 @@ beforeEach(async () => {
 })
 afterEach(() => jobs.close())
 
-const soon = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000, interval: 5 })
+const soon = (check: () => unknown) => vi.waitFor(check, { timeout: 45_000, interval: 5 })
 
 /** The storage of the test, of which a runner hears no answer while `refuses` is set: before the write, or after it. */
 function shaky() {

@@ -64,9 +64,9 @@ test('events are handled although nobody heard that they were taken out of the l
   await untilIdle(host)
   isUnheard = true
   await fixture.emit({ number: 1 })
-  await vi.waitFor(() => expect(isUnheard).toBe(false))
+  await vi.waitFor(() => expect(isUnheard).toBe(false), 45_000)
   fixture.clock.now += 10_000
-  await vi.waitFor(async () => expect(await fixture.effects()).toEqual([1]), 20_000)
+  await vi.waitFor(async () => expect(await fixture.effects()).toEqual([1]), 45_000)
 })
 
 test.each([{}, { key: () => 'one' }])(

@@ -41,7 +41,7 @@ test('processes that are killed leave each event handled once, in order', async 
     await emitMore(20)
     const all = Array.from({ length: emitted }, (_, at) => at + 1)
     await vi.waitFor(async () => expect(await fixture.effects()).toHaveLength(2 * emitted), {
-      timeout: 30_000,
+      timeout: 45_000,
       interval: 50,
     })
     expect(await fixture.effects('ordered')).toEqual(all)

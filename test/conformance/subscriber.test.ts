@@ -37,7 +37,7 @@ describe.each([
             await Promise.all(runs.map(({ host }) => host.flush()))
             expect(info).toMatchObject({ lag: { positions: 0 }, pending: 0 })
           },
-          { timeout: 20_000, interval: 10 },
+          { timeout: 45_000, interval: 10 },
         ),
     })
   })
@@ -263,12 +263,12 @@ describe('side by side', () => {
       every: 3_600_000,
     })
     await fixture.emit(...numbers(5).map((number) => ({ number })))
-    await vi.waitFor(async () => expect(await stuck.control.get('wide')).toMatchObject({ pending: 5 }))
+    await vi.waitFor(async () => expect(await stuck.control.get('wide')).toMatchObject({ pending: 5 }), 45_000)
     fixture.clock.now += 10_000
     const other = await fixture.run([notingEvents('wide', { parallel: 2 })])
     await other.settle()
     never.resolve()
-    await vi.waitFor(async () => expect(await stuck.host.isIdle()).toBe(true))
+    await vi.waitFor(async () => expect(await stuck.host.isIdle()).toBe(true), 45_000)
     expect((await fixture.effects()).sort()).toEqual(numbers(5))
   })
 })
@@ -354,7 +354,7 @@ describe('by hand', () => {
     for (const number of [2, 3, 4]) await fixture.emit({ number })
     await fixture.storage.prune({ maxAge: Number.MAX_SAFE_INTEGER, maxEntries: 1 })
     const again = await fixture.run([notingEvents('a')])
-    await vi.waitFor(async () => expect(await again.control.get('a')).toMatchObject({ state: 'lost' }))
+    await vi.waitFor(async () => expect(await again.control.get('a')).toMatchObject({ state: 'lost' }), 45_000)
     expect(await again.control.get('a')).toMatchObject({ error: expect.stringContaining('position_pruned') })
     await expect(again.control.resume('a')).rejects.toMatchObject({ code: 'position_pruned' })
     await expect(again.control.replay('a', { from: 1 })).rejects.toMatchObject({ code: 'position_pruned' })

@@ -72,7 +72,7 @@ function outline({ kind, name, outcome, rows, children }: WhyNode): unknown {
 
 async function settled(id: string, isDone: (report: string) => boolean): Promise<void> {
   const report = async () => asked(id).then((found) => whyReport(found, plain), String)
-  await vi.waitFor(async () => expect(isDone(await report())).toBe(true), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => expect(isDone(await report())).toBe(true), { timeout: 45_000, interval: 100 })
 }
 
 beforeAll(async () => {

@@ -20,8 +20,8 @@ export function writeFieldSection(
   })
   const section = `Written by \`npm run bench -- --field --write-docs\`, which installs the peers into a folder of its own: ${rounds} interleaved rounds of
 ${seconds} s after a warm-up of 1 s, 32 connections, one machine and the method of above. Each server is written as its own
-documentation does, on a fresh copy of the same table, WAL and \`synchronous=FULL\` for all, and each answer is compared before
-anything is timed. Raw results: [bench-field.json](results/bench-field.json).
+documentation does and compiled to JavaScript, on a fresh copy of the same table, WAL and \`synchronous=FULL\` for all, and each
+answer is compared before anything is timed. Raw results: [bench-field.json](results/bench-field.json).
 
 ${lines.join('\n')}
 

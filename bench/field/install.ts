@@ -7,17 +7,24 @@ const folder = fileURLToPath(new URL('./peers/', import.meta.url))
 const root = path.join(folder, '../../..')
 const stamp = path.join(folder, 'build/installed.json')
 
-/** Installs the peers into the folder of this comparison, and compiles what Node can't run as it is. Once per lockfile. */
+/**
+ * Installs the peers into the folder of this comparison, once per lockfile, and compiles everybody: what is deployed is
+ * JavaScript, and to strip types takes a process that starts time and memory.
+ */
 export function installPeers(say: (line: string) => void): void {
   // What people install is what is measured.
   if (!existsSync(path.join(root, 'dist/index.js'))) throw new Error('There is no built package: npm run build')
   const lock = readFileSync(path.join(folder, 'package-lock.json'), 'utf8')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) install(lock, say)
+  say('Compiling.')
+  for (const project of ['.', '..']) run(path.join(root, 'node_modules/.bin/tsc'), ['-p', project])
+}
+
+function install(lock: string, say: (line: string) => void): void {
   say('Installing the peers.')
   // Their install scripts are not needed: better-sqlite3 carries its binary.
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'])
-  say('Compiling what has decorators, and the client of Prisma.')
-  run(path.join(root, 'node_modules/.bin/tsc'), ['-p', '.'])
+  say('Making the client of Prisma.')
   // Making the client needs no schema engine, which Prisma would fetch from the network first.
   run(path.join(folder, 'node_modules/.bin/prisma'), ['generate', '--schema', 'schema.prisma'], {
     PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true',

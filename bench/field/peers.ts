@@ -15,10 +15,10 @@ export interface Peer {
 }
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
-const peer = (name: string, what: string, packages: string[], main = `./peers/${name}.ts`): Peer => ({
+const peer = (name: string, what: string, packages: string[]): Peer => ({
   name,
   what,
-  main: here(main),
+  main: here(`./peers/build/field/peers/${name}.js`),
   packages,
   author: 'authorId',
 })
@@ -52,24 +52,16 @@ export const peers: readonly Peer[] = [
     '@prisma/adapter-better-sqlite3',
     'zod',
   ]),
-  peer(
-    'nest-express',
-    'NestJS on Express, TypeORM, class-validator',
-    [...validated, '@nestjs/platform-express'],
-    './peers/build/nest-express.js',
-  ),
-  peer(
-    'nest-fastify',
-    'NestJS on Fastify, TypeORM, class-validator',
-    [...validated, '@nestjs/platform-fastify'],
-    './peers/build/nest-fastify.js',
-  ),
-  peer(
-    'adonis',
-    'AdonisJS, Lucid, VineJS',
-    ['@adonisjs/core', '@adonisjs/lucid', '@vinejs/vine', 'luxon', 'better-sqlite3', 'reflect-metadata'],
-    './peers/build/adonis.js',
-  ),
+  peer('nest-express', 'NestJS on Express, TypeORM, class-validator', [...validated, '@nestjs/platform-express']),
+  peer('nest-fastify', 'NestJS on Fastify, TypeORM, class-validator', [...validated, '@nestjs/platform-fastify']),
+  peer('adonis', 'AdonisJS, Lucid, VineJS', [
+    '@adonisjs/core',
+    '@adonisjs/lucid',
+    '@vinejs/vine',
+    'luxon',
+    'better-sqlite3',
+    'reflect-metadata',
+  ]),
   {
     ...peer('feathers', 'Feathers on Koa, Knex, its schemas', [
       '@feathersjs/feathers',
@@ -84,7 +76,7 @@ export const peers: readonly Peer[] = [
   {
     name: 'monobloc',
     what: 'Monobloc: resource, policies, ETag, commit log',
-    main: here('./monobloc.ts'),
+    main: here('./build/field/monobloc.js'),
     packages: ['monobloc'],
     author: 'author',
   },

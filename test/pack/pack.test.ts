@@ -51,6 +51,24 @@ describe('the tarball', () => {
     const own = (folder: string) => readFileSync(path.join(folder, 'package.json'), 'utf8')
     expect(own(packed.copy)).toBe(own(repository))
   })
+  test('takes what an app makes with Kysely of its own', async () => {
+    const said = await node(
+      'own-kysely.mjs',
+      `import { sql } from 'kysely'
+import { backend, define, model, t } from 'monobloc'
+const Note = model('note', { id: t.serial(), title: t.text() })
+const { resource } = define({ models: { Note } })
+const app = backend({ name: 'own', serve: [resource(Note, { at: '/notes' })], data: 'own-kysely', logLevel: 'silent' })
+await app.start({ listen: false })
+await app.transaction((db) => db.insert(Note, { title: 'Bread' }))
+const upper = sql\`upper(title)\`.as('upper')
+const rows = await app.transaction((db) => db.sql.selectFrom('note').select(upper).where(sql\`length(title)\`, '=', 5).execute())
+console.log(JSON.stringify(rows))
+await app.stop()
+`,
+    )
+    expect(said.trim()).toBe('[{"upper":"BREAD"}]')
+  })
   test('keeps to its size, alone and with all that it brings', () => {
     const megabytes = (folder: string) =>
       readdirSync(folder, { recursive: true, withFileTypes: true })

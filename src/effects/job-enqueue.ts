@@ -105,8 +105,10 @@ export function enqueueJob(db: unknown, job: Job, input: unknown, options: Enque
     }
     const store = jobStoreOf(queries.dialect)
     const listener = listeners.get(queries)
-    // Elsewhere a commit may be left unknown, and nobody would know of the claim.
-    const worker = made.state === 'queued' && queries.dialect.name === 'sqlite' ? listener?.idleFor(job) : undefined
+    // Elsewhere a commit may be left unknown, and nobody would know of the claim; and one of which one is enough may be asked
+    // for again before it begins.
+    const mayBegin = made.state === 'queued' && !options.unique && queries.dialect.name === 'sqlite'
+    const worker = mayBegin ? listener?.idleFor(job) : undefined
     const isClaimed = worker !== undefined && (await store.insertClaimed(session, made, worker))
     if (worker === undefined) await store.insert(session, made)
     const waits = needs && (await enqueueNeeds(session, queries.dialect, { id, now, needs }))

@@ -213,6 +213,8 @@ export class JobNeeds {
     for (const id of ids) this.#ended.add(areReady ? `=${id}` : id)
     this.#working ??= this.#workAll().finally(() => {
       this.#working = undefined
+      // What came when it had looked for the last time.
+      if (this.#ended.size > 0) this.#work([])
     })
   }
 

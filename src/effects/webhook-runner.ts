@@ -126,6 +126,8 @@ export class WebhookRunner {
     this.#again = true
     this.#looking ??= this.#lookWhileAsked().finally(() => {
       this.#looking = undefined
+      // Asked for when it had looked whether it was.
+      if (this.#again && this.#timer) void this.#lookQuietly()
     })
     return this.#looking
   }

@@ -2,7 +2,7 @@ import { setImmediate as nextRound } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { enqueueJob, JobRecord } from '../../src/effects/index.ts'
 import { engine } from './engine.ts'
-import { type JobFixture, openJobs, settled } from './job-fixture.ts'
+import { type JobFixture, openJobs, Ran, settled } from './job-fixture.ts'
 
 let jobs: JobFixture
 let ran: number[]
@@ -49,6 +49,20 @@ test('what is undone does not begin, be it a savepoint alone', async () => {
   expect(ran).toEqual([2])
 })
 
+test('one of which one is enough until it begins is asked for twice in a transaction', async () => {
+  const loose = loosely()
+  const runner = await jobs.start(loose)
+  await settled(runner)
+  const unique = { key: 'a', for: 'waiting' } as const
+  const [one, two] = await jobs.db.transaction(async (db: any) => [
+    await enqueueJob(db, loose, { n: 1 }, { unique }),
+    await enqueueJob(db, loose, { n: 2 }, { unique }),
+  ])
+  expect(two).toEqual({ id: one.id, existing: true })
+  await settled(runner)
+  expect(ran).toEqual([1])
+})
+
 test('a pause holds it back', async () => {
   const loose = loosely()
   const runner = await jobs.start(loose)
@@ -87,4 +101,23 @@ test('a process that has lost its lease enqueues for others', async () => {
   await settled(runner)
   await jobs.sql('delete from monobloc_worker returning id')
   expect(await enqueued(loose, 1)).toMatchObject({ state: 'queued', attempt: 0, worker: null })
+})
+
+test('children that begin at once let their parent end, and what comes after it', async () => {
+  const page = loosely()
+  const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
+  const book = jobs.job('book', {
+    async handle({ enqueue }) {
+      for (const n of [1, 2]) await enqueue(note, { n }, { child: true })
+    },
+  })
+  const runner = await jobs.start(page, note, book)
+  await settled(runner)
+  await jobs.db.transaction(async (db: any) => {
+    const printed = await enqueueJob(db, book, { n: 0 })
+    await enqueueJob(db, page, { n: 3 }, { after: printed })
+  })
+  await settled(runner)
+  expect(await jobs.ran()).toEqual([1, 2])
+  expect(ran).toEqual([3])
 })

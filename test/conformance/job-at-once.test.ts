@@ -118,6 +118,7 @@ test('children that begin at once let their parent end, and what comes after it'
     await enqueueJob(db, page, { n: 3 }, { after: printed })
   })
   await settled(runner)
-  expect(await jobs.ran()).toEqual([1, 2])
+  // Side by side, where the engine lets them.
+  expect((await jobs.ran()).sort()).toEqual([1, 2])
   expect(ran).toEqual([3])
 })

@@ -15,7 +15,8 @@ export function installPeers(say: (line: string) => void): void {
   // What people install is what is measured.
   if (!existsSync(path.join(root, 'dist/index.js'))) throw new Error('There is no built package: npm run build')
   const lock = readFileSync(path.join(folder, 'package-lock.json'), 'utf8')
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) install(lock, say)
+  const isInstalled = existsSync(stamp) && existsSync(path.join(folder, 'node_modules'))
+  if (!isInstalled || readFileSync(stamp, 'utf8') !== lock) install(lock, say)
   say('Compiling.')
   for (const project of ['.', '..']) run(path.join(root, 'node_modules/.bin/tsc'), ['-p', project])
 }

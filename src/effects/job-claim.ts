@@ -1,4 +1,4 @@
-import type { Dialect, Session, SqlValue, Statement } from '../storage/index.ts'
+import type { Dialect, Session, SqlValue } from '../storage/index.ts'
 import {
   type JobConcurrency,
   type JobLimits,
@@ -8,6 +8,7 @@ import {
   withStarts,
 } from './job-limit.ts'
 import { byTurn, type ClaimedJob, claimedOf } from './job-store.ts'
+import { ownStatements } from './own-statements.ts'
 
 const textsFor = (postgres: boolean) => {
   const skipLocked = postgres ? 'for update skip locked' : ''
@@ -53,15 +54,7 @@ const textsFor = (postgres: boolean) => {
   }
 }
 
-const statements = (postgres: boolean) =>
-  Object.fromEntries(
-    Object.entries(textsFor(postgres)).map(([name, text]): [string, Statement] => [
-      name,
-      { sql: postgres ? text : text.replaceAll(/\$(\d)/g, '?$1'), reach: 'bounded' },
-    ]),
-  ) as Record<keyof ReturnType<typeof textsFor>, Statement>
-
-const made = { sqlite: statements(false), postgres: statements(true) }
+const statementsOf = ownStatements(textsFor)
 
 export interface LimitedClaim {
   name: string
@@ -87,12 +80,12 @@ export interface LimitedClaimed {
  * is seen to be dead and it is taken over.
  */
 export class LimitedClaims {
-  readonly #words: (typeof made)['sqlite']
+  readonly #words: ReturnType<typeof statementsOf>
   /** By name, the key that had its turn last. */
   readonly #turns = new Map<string, string>()
 
-  constructor({ name }: Dialect) {
-    this.#words = made[name]
+  constructor(dialect: Dialect) {
+    this.#words = statementsOf(dialect)
   }
 
   async claim(session: Session, limits: JobLimits, asked: LimitedClaim): Promise<LimitedClaimed> {

@@ -1,7 +1,8 @@
 import { MonoblocError } from '../errors.ts'
-import type { Dialect, Session, Statement, Storage } from '../storage/index.ts'
+import type { Dialect, Session, Storage } from '../storage/index.ts'
 import { errorText } from './job-failure.ts'
 import type { ClaimedJob } from './job-store.ts'
+import { ownStatements } from './own-statements.ts'
 
 /** Whether a job that does not end well takes the one that waits for it along. */
 export type NeedRule = 'fail' | 'any'
@@ -52,15 +53,7 @@ const textsFor = (postgres: boolean) => {
   }
 }
 
-const statements = (postgres: boolean) =>
-  Object.fromEntries(
-    Object.entries(textsFor(postgres)).map(([name, text]): [string, Statement] => [
-      name,
-      { sql: postgres ? text : text.replaceAll(/\$(\d)/g, '?$1'), reach: 'bounded' },
-    ]),
-  ) as Record<keyof ReturnType<typeof textsFor>, Statement>
-
-const made = { sqlite: statements(false), postgres: statements(true) }
+const statementsOf = ownStatements(textsFor)
 
 /** A job that may run now. */
 export interface Released {
@@ -70,10 +63,10 @@ export interface Released {
 
 /** What is asked of jobs that wait for others. */
 export class JobNeedStore {
-  readonly #words: (typeof made)['sqlite']
+  readonly #words: ReturnType<typeof statementsOf>
 
-  constructor({ name }: Dialect) {
-    this.#words = made[name]
+  constructor(dialect: Dialect) {
+    this.#words = statementsOf(dialect)
   }
 
   add(session: Session, job: string, need: string, rule: NeedRule) {

@@ -1,4 +1,4 @@
-import type { Dialect, MaybePromise, Session, SqlValue, Statement } from '../storage/index.ts'
+import type { Dialect, MaybePromise, Session, SqlValue } from '../storage/index.ts'
 import { ownStatements } from './own-statements.ts'
 
 /** A job as a process claims it. */
@@ -121,17 +121,14 @@ const textsFor = (words: Words) => ({
     where worker = $1 returning name`,
 })
 
-const made = {
-  sqlite: ownStatements(textsFor(sqliteWords)),
-  postgres: ownStatements(textsFor(postgresWords)),
-}
+const statementsOf = ownStatements((postgres) => textsFor(postgres ? postgresWords : sqliteWords))
 
 /** Everything that is asked of jobs while they run. Each call is one statement of somebody's unit of work. */
 export class JobStore {
-  readonly #statements: Record<keyof ReturnType<typeof textsFor>, Statement>
+  readonly #statements: ReturnType<typeof statementsOf>
 
   constructor(dialect: Dialect) {
-    this.#statements = made[dialect.name](dialect)
+    this.#statements = statementsOf(dialect)
   }
 
   insert(session: Session, job: NewJob) {

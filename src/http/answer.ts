@@ -33,3 +33,7 @@ export interface Answer {
 
 /** The header of most answers: one list for all of them, by which they are known, and so never changed. */
 export const onlyJson: string[] = ['content-type', 'application/json']
+
+export function saysNothingOfCaching(headers: readonly string[]): boolean {
+  return headers === onlyJson || (!headers.includes('etag') && !headers.includes('cache-control'))
+}

@@ -4,6 +4,7 @@ import { onlyJson } from './answer.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { BodyEncoder } from './answer-encoded.ts'
 import { AnswerFields, type HeaderOptions } from './answer-fields.ts'
+import { fieldsText } from './answer-head.ts'
 import { AnswerTags } from './answer-tags.ts'
 import { leastCompressed } from './compression.ts'
 import { HandlerContext } from './context.ts'
@@ -35,6 +36,8 @@ export interface HttpAppOptions {
   compress?: boolean | undefined
   /** Absent in an app without middleware, hooks and mounted apps. */
   stack?: MiddlewareStack | undefined
+  /** Fastify's plugins have a hand in answers. */
+  extended?: boolean
 }
 
 /** What all requests of one server share. */
@@ -64,8 +67,8 @@ export class HttpApp {
   readonly cacheControl: string
   /** The version of the API that it serves, of an API that has some. */
   edition = ''
-  /** The header of an answer in JSON that says nothing but its type, as far as it is always the same. */
-  readonly usualFields: readonly string[]
+  /** The head of an answer in JSON that says nothing but its type, as far as it is always the same. */
+  readonly usualHead: string
   #draining = false
   /** Every answer may be written in one call: nothing is to be added to its header, and nobody has a hand in it. */
   plain: boolean
@@ -85,8 +88,8 @@ export class HttpApp {
     if (options.cors) this.#setCors(new CorsRules(options.cors))
     this.cacheControl = options.host.identify ? 'private, no-cache' : 'no-cache'
     this.stack = options.stack
-    this.plain = !options.stack && !this.cors
-    this.usualFields = [...onlyJson, ...this.fields.data, 'cache-control', this.cacheControl]
+    this.plain = !options.stack && !options.extended && !this.cors
+    this.usualHead = fieldsText([...onlyJson, ...this.fields.data, 'cache-control', this.cacheControl])
     this.Context = class extends HandlerContext {}
     Object.assign(this.Context.prototype, options.host.tools)
   }

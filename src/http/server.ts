@@ -101,6 +101,7 @@ export function createHttpServer({
       cors,
       compress: options.compress,
       stack,
+      extended: options.extend !== undefined,
     })
   const app = make()
   const versions = options.versions && new VersionApps(options.versions, { routes, newest: app, make })

@@ -352,6 +352,48 @@ describe('the life of a server', () => {
   })
 })
 
+describe('the head of an answer', () => {
+  const ask = (method: string, path: string, version: string, fields: string) =>
+    `${method} ${path} HTTP/${version}\r\nHost: x\r\n${fields}\r\n`
+  const umlaut = endpoint('GET /umlaut', { anyone: true, handle: () => ({ text: 'ü😀' }) })
+  const said = endpoint('GET /said', {
+    anyone: true,
+    handle({ reply }) {
+      reply.header('X-Said', 'yes').header('set-cookie', 'a=1').header('set-cookie', 'b=2')
+      return { said: true }
+    },
+  })
+
+  test.each([
+    ['/hello', '{"hello":"world"}'],
+    ['/umlaut', '{"text":"ü😀"}'],
+    ['/said', '{"said":true}'],
+  ])('is the same on a connection that goes on as on one that ends: %s', async (path, body) => {
+    const { port } = await serve({}, [hello, umlaut, said])
+    const answers = await callRaw(
+      port,
+      ask('GET', path, '1.1', '') + ask('HEAD', path, '1.1', '') + ask('GET', path, '1.1', 'Connection: close\r\n'),
+    )
+    const last = await callRaw(port, ask('GET', path, '1.0', ''))
+    const [going, head, ending, old] = `${answers}${last}`.split(/(?=HTTP\/1\.1 )/).map((one) => {
+      const [lines, text] = one.split('\r\n\r\n')
+      const [status, ...fields] = lines!.split('\r\n')
+      const named = fields.map((field) => field.replace(/^(date|x-request-id): .+/i, '$1').toLowerCase()).sort()
+      return {
+        status,
+        text,
+        fields: named.filter((field) => !field.startsWith('connection:')),
+        connection: named.find((field) => field.startsWith('connection:')),
+      }
+    })
+    expect(going).toMatchObject({ status: 'HTTP/1.1 200 OK', text: body, connection: 'connection: keep-alive' })
+    expect(going!.fields).toContain(`content-length: ${Buffer.byteLength(body)}`)
+    expect(head).toEqual({ ...going, text: '' })
+    expect(ending).toEqual({ ...going, connection: 'connection: close' })
+    expect(old).toEqual(ending)
+  })
+})
+
 describe('plugins of Fastify', () => {
   test('run before our routes: their header fields stay, their errors are problems, their routes are served', async () => {
     const { port } = await serve({

@@ -167,6 +167,23 @@ test('a page without rows is an empty list', async () => {
   })
 })
 
+test('a page that reads as before is cut where its limit says', async () => {
+  await f.write(async (session) => {
+    await f.queries.insertMany(session, Thing, [{ label: 'a' }, { label: 'b' }, { label: 'c' }])
+    const labels = async (limit: number | undefined) => {
+      const { json, count, next } = await f.queries.findJson(session, Thing, { fields: ['label'], limit })
+      return [(JSON.parse(json) as { label: string }[]).map(({ label }) => label).join(''), count, next !== null]
+    }
+    // Two and one more, and three of them, are the same rows.
+    expect(await labels(2)).toEqual(['ab', 2, true])
+    expect(await labels(3)).toEqual(['abc', 3, false])
+    expect(await labels(2)).toEqual(['ab', 2, true])
+    expect(await labels(undefined)).toEqual(['abc', 3, false])
+    await session.raw(`update thing set label = 'd' where label = 'b'`, [])
+    expect(await labels(2)).toEqual(['ad', 2, true])
+  })
+})
+
 test('JSON documents that another program wrote with line feeds do not break a page', async () => {
   await f.write(async (session) => {
     for (let at = 0; at < 3; at++) await f.queries.insert(session, Thing, { label: 'x' })

@@ -1,11 +1,11 @@
-import { MonoblocError } from '../../errors.ts'
 import { type AnyModel, lookedUp } from '../../schema/index.ts'
 import type { MaybePromise, Session, SqlValue } from '../storage.ts'
 import { Asked, positive } from './include-resolve.ts'
-import { listOfCursor, type Position, readCursor } from './keyset.ts'
+import { JsonPages, mostRows, type PageCall, tooLarge, valuesOf } from './json-pages.ts'
+import { type Position, readCursor } from './keyset.ts'
 import { chain } from './maybe-promise.ts'
 import { badQuery, type ModelPlan, type ModelPlans } from './model-plan.ts'
-import type { AnyRow, CountQuery, FindQuery, GetQuery, JsonPage, Page, PageBounds } from './query.ts'
+import type { AnyRow, CountQuery, FindQuery, GetQuery, JsonPage, Page } from './query.ts'
 import { fieldsShape, levelOf } from './read-level.ts'
 import type { ReadForm } from './read-sql.ts'
 import {
@@ -18,11 +18,8 @@ import {
 } from './read-template.ts'
 import { searchWords } from './search-words.ts'
 import { sortingOf } from './sorting.ts'
-import { rowSeparator } from './sql-engine.ts'
 import { laidOut, Shapes, type Template } from './template.ts'
 
-/** Rows of an answer to a query without a limit: about what one response or one handler can hold. */
-export const mostRows = 10_000
 /** Skipped rows are read and thrown away. */
 const greatestOffset = 10_000
 // Two generations of so many shapes: twice what the engine keeps prepared for one connection.
@@ -33,19 +30,13 @@ interface Call<T extends Template> {
   values: readonly SqlValue[]
 }
 
-interface PageCall extends Call<PageTemplate> {
-  /** The most rows of the page; one more is asked for, to know whether the page is the last. */
-  most: number
-  bounded: boolean
-  bounds: PageBounds | undefined
-}
-
 /** Rows by key and by page, as code has them or as JSON text. */
 export class Reads {
   readonly plans: ModelPlans
   readonly #gets = new Shapes<ReadTemplate>(keptShapes)
   readonly #pages = new Shapes<PageTemplate>(keptShapes)
   readonly #counts = new Shapes<Template>(keptShapes)
+  readonly #documents = new JsonPages()
 
   constructor(plans: ModelPlans) {
     this.plans = plans
@@ -89,7 +80,7 @@ export class Reads {
     const { template, values } = call
     return unlessTooMany(this.plans.engine, template, () => {
       if (template.form === 'json') {
-        return chain(session.cells(template.statement, values), (cells) => jsonPageOf(call, cells!))
+        return chain(session.cells(template.statement, values), (cells) => this.#documents.pageOf(call, cells!))
       }
       return chain(rowsOf(session, call), (found) => {
         const { rows, next } = pageOf(call, found)
@@ -221,18 +212,9 @@ export function keyValues({ dialect }: ModelPlans, { key }: ModelPlan, given: un
   return values
 }
 
-function tooLarge(): MonoblocError {
-  return new MonoblocError('result_too_large', { detail: `The limit is ${mostRows} rows.` })
-}
-
 function rowsOf(session: Session, { template, values }: PageCall): MaybePromise<SqlValue[][]> {
   if (!template.whole) return session.rows(template.statement, values)
   return chain(session.cells(template.statement, values), (cells) => JSON.parse(cells![0] as string) as SqlValue[][])
-}
-
-/** What a cursor says of its row. */
-function valuesOf(cursor: string): unknown[] {
-  return listOfCursor(cursor).slice(1)
 }
 
 function pageOf({ template, most, bounded, bounds }: PageCall, found: SqlValue[][]): Page {
@@ -244,29 +226,4 @@ function pageOf({ template, most, bounded, bounds }: PageCall, found: SqlValue[]
     next = template.cursor(found[most - 1]!)
   }
   return { rows: template.codec.rows(found), next }
-}
-
-// The last row is there only to show that there is one.
-function jsonPageOf({ template, most, bounded, bounds }: PageCall, cells: SqlValue[]): JsonPage {
-  const count = Number(cells[1])
-  const json = (cells[0] as string | null) ?? ''
-  if (count <= most) return { json: `[${json}]`, count, next: null }
-  if (!bounded) throw tooLarge()
-  if (bounds) {
-    const all = cells.length > 2 ? (cells[2] as string) : json
-    bounds.last = valuesOf(template.documentCursor(all, lastOf(all)))
-  }
-  const rows = withoutLast(json)
-  const told = cells.length > 2 ? withoutLast(cells[2] as string) : rows
-  const next = template.documentCursor(told, lastOf(told))
-  return { json: `[${rows}]`, count: most, next }
-}
-
-function withoutLast(rows: string): string {
-  return rows.slice(0, rows.lastIndexOf(rowSeparator))
-}
-
-function lastOf(rows: string): number {
-  const before = rows.lastIndexOf(rowSeparator)
-  return before === -1 ? 0 : before + rowSeparator.length
 }

@@ -1,18 +1,19 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { type Answer, onlyJson } from './answer.ts'
 import type { HttpApp } from './app.ts'
 
 // RFC 9110 (6.6.1) has the date to the second: made anew for each answer it would take as long as the rest of a head.
 let second = Number.NEGATIVE_INFINITY
-let begin = ''
+let common = ''
 
-function beginning(): string {
+/** What comes behind the status line in every head, up to the request's id. */
+function commonFields(): string {
   const now = Date.now()
   if (now - second >= 1000 || now < second) {
     second = now - (now % 1000)
-    begin = `HTTP/1.1 200 OK\r\ndate: ${new Date(second).toUTCString()}\r\nconnection: keep-alive\r\nx-request-id: `
+    common = `\r\ndate: ${new Date(second).toUTCString()}\r\nconnection: keep-alive\r\nx-request-id: `
   }
-  return begin
+  return common
 }
 
 /**
@@ -36,20 +37,22 @@ export function fieldsText(fields: readonly string[]): string {
 }
 
 /**
- * Sends an answer of 200 on a connection that goes on, in one write of one text. To have Node lay out and look at a head
+ * Sends an answer with text on a connection that goes on, in one write of one text. To have Node lay out and look at a head
  * that is known to be right takes a tenth of a read by key.
  *
  * @param head what stands behind the request's id, as far as `body` does not begin with it
  */
 export function sendText(
   response: ServerResponse,
+  status: number,
   id: string,
   head: string,
   body: string,
   encoding: 'latin1' | 'utf8',
 ): void {
   const whole = response as ServerResponse & { _header: string | null }
+  response.statusCode = status
   // Node's own name for a head that is laid out: `end` writes it before the body, in one piece.
-  whole._header = beginning() + id + head
+  whole._header = `HTTP/1.1 ${status} ${STATUS_CODES[status]}${commonFields()}${id}${head}`
   response.end(body, encoding)
 }

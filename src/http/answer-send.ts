@@ -8,7 +8,7 @@ import { discardBody, SizedBody } from './answer-body.ts'
 import { selectRepresentation } from './answer-conditional.ts'
 import { encodedStream, isStreamed, sayEncoded } from './answer-encoded.ts'
 import { fieldOf } from './answer-fields.ts'
-import { headOf, sendText } from './answer-head.ts'
+import { fieldsText, headOf, sendText } from './answer-head.ts'
 import { chooseEncoding } from './compression.ts'
 import type { Encoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
@@ -33,17 +33,21 @@ function sendSelected(exchange: Exchange, answer: Answer): void {
   write(exchange, status, fields, body)
 }
 
-/** Nothing about the request asks for more than the answer itself, and a connection that goes on. */
-function isPlain({ app, request, response, trace }: Exchange): boolean {
-  const { headers } = request
+/** Nobody else has a hand in the header, and the connection goes on. */
+function isOurs({ app, response }: Exchange): boolean {
+  return app.plain && response.shouldKeepAlive
+}
+
+/** Nothing about the request asks for more than the answer itself. */
+function isPlain(exchange: Exchange): boolean {
+  const { headers } = exchange.request
   return (
-    response.shouldKeepAlive &&
     headers['if-none-match'] === undefined &&
     headers['if-match'] === undefined &&
     headers['if-modified-since'] === undefined &&
     headers['if-unmodified-since'] === undefined &&
-    trace === undefined &&
-    app.plain
+    exchange.trace === undefined &&
+    isOurs(exchange)
   )
 }
 
@@ -55,7 +59,7 @@ function sendPlain(exchange: Exchange, answer: Answer, body: string, tag: string
     sendSelected(exchange, answer)
     return
   }
-  sendText(response, exchange.id, headOf(app, answer, tag, bytes), body, encodingOf(body, bytes))
+  sendText(response, 200, exchange.id, headOf(app, answer, tag, bytes), body, encodingOf(body, bytes))
   note(exchange, 200, bytes, undefined)
 }
 
@@ -101,11 +105,19 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
   const { app, trace } = exchange
   if (isStreamed(body)) app.streams.add(exchange, body)
   app.fields.addTo(fields)
-  fields.push('x-request-id', exchange.id)
   app.cors?.addTo(fields, exchange)
   if (trace) fields.push('traceparent', trace.traceparent)
   if (app.draining) fields.push('connection', 'close')
   const encoding = body === null ? undefined : chooseEncoding(exchange, status, fields, body)
+  // What an error says in its header nobody has looked at.
+  if (typeof body === 'string' && !encoding && !error && isOurs(exchange)) {
+    const bytes = Buffer.byteLength(body)
+    const head = `${fieldsText(fields)}\r\ncontent-length: ${bytes}\r\n\r\n`
+    sendText(exchange.response, status, exchange.id, head, body, encodingOf(body, bytes))
+    note(exchange, status, bytes, error)
+    return
+  }
+  fields.push('x-request-id', exchange.id)
   if (encoding) writeEncoded(exchange, status, fields, body!, encoding)
   else if (isStreamed(body)) writeStream(exchange, status, fields, body)
   else {

@@ -43,7 +43,7 @@ export class KeptAnswer {
   /** @returns the request's id */
   send(response: ServerResponse): string {
     const id = nextRequestId()
-    sendText(response, id, '', this.#rest, this.#encoding)
+    sendText(response, 200, id, '', this.#rest, this.#encoding)
     return id
   }
 }

@@ -103,11 +103,10 @@ export class PostgresWriteTurn {
    * run again, each for itself.
    */
   async runTogether(members: readonly WriteMember[]): Promise<void> {
-    const isGuest = members.length > 1
     const works: Promise<void>[] = []
     for (const member of members) {
       const { promise: asked, resolve } = Promise.withResolvers<void>()
-      works.push(this.#runOnce(member, isGuest, resolve))
+      works.push(this.#runOnce(member, resolve))
       await asked
     }
     await Promise.all(works)
@@ -126,17 +125,18 @@ export class PostgresWriteTurn {
     this.#again.push(...members)
   }
 
-  async #runOnce(member: WriteMember, isGuest: boolean, asked: () => void): Promise<void> {
+  async #runOnce(member: WriteMember, asked: () => void): Promise<void> {
     const { actor } = member.options
     const session = new PostgresWriteSession({
       careful: false,
       once: true,
       deadlineAt: member.deadlineAt,
-      isGuest,
+      // Also where it is alone: who comes after it waits for one of few lanes.
+      isGuest: true,
       connection: () => {
         if (this.#state === 'fresh') {
           this.#begin(member)
-          if (isGuest) this.#set('lock_timeout', String(this.#options.guestLockMillis))
+          this.#set('lock_timeout', String(this.#options.guestLockMillis))
         }
         return this.#connection
       },

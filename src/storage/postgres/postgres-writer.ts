@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
+import { Gathering } from '../gathering.ts'
 import type { MaybePromise, Session, WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
 import { BriefWork } from './postgres-brief-work.ts'
@@ -29,8 +30,15 @@ export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
 }
 
 /**
+ * Lanes of brief work: one is with the server while another gathers. What a transaction costs both sides beside its members
+ * is some ten times what one of them costs, so that more lanes with fewer in each turn would do less.
+ */
+const mostBriefLanes = 2
+
+/**
  * Writes of one process. Each lane is a connection that takes members from the one queue, turn after turn; while there
- * are free lanes each write has a transaction of its own, and when there are not, those that wait share one.
+ * are free lanes each write has a transaction of its own, and when there are not, those that wait share one. Brief work
+ * (`postgres-brief-work.ts`) has few lanes, and gathers before each turn.
  *
  * What a member waits for, and what happens to it, is in `postgres-write-member.ts` and `postgres-write-turn.ts`. Whoever
  * is put back (a serialization failure, a lock, a connection that went) waits for a short random time first, so that two
@@ -46,8 +54,11 @@ export class PostgresWriter {
   /** Of the names of its units of work: 72 random bits. Other writers, of this process too, have others. */
   readonly #name = `${randomBytes(9).toString('base64url')}-`
   readonly #brief = new BriefWork()
+  readonly #gathering = new Gathering()
+  #isGathering = false
   #isPumping = false
   #lanes = 0
+  #briefLanes = 0
   #ticket = 0
   #closing = false
   #whenIdle: (() => void)[] = []
@@ -109,10 +120,14 @@ export class PostgresWriter {
   }
 
   #pump(): void {
-    while (this.#queue.length > 0 && this.#lanes < this.#options.lanes) {
+    for (let { first } = this.#queue; first && this.#lanes < this.#options.lanes; { first } = this.#queue) {
+      const isBrief = this.#isBrief(first)
+      if (isBrief && (this.#isGathering || this.#briefLanes >= mostBriefLanes)) return
       this.#lanes++
-      void this.#lane().finally(() => {
+      if (isBrief) this.#briefLanes++
+      void this.#lane(first, isBrief).finally(() => {
         this.#lanes--
+        if (isBrief) this.#briefLanes--
         if (this.#lanes === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
         this.#pump()
       })
@@ -121,27 +136,42 @@ export class PostgresWriter {
     }
   }
 
-  async #lane(): Promise<void> {
-    const { first } = this.#queue
-    if (!first) return
+  async #lane(first: WriteMember, isBrief: boolean): Promise<void> {
+    if (isBrief) this.#isGathering = true
     let connection: PostgresConnection
     try {
       connection = this.#pool.takeIdle() ?? (await this.#pool.take(first.deadlineAt, 'database_busy', true))
     } catch (error) {
+      this.#isGathering &&= !isBrief
       this.#notBegun(first, error)
       return
     }
     try {
-      do await this.#turn(connection)
-      while (this.#queue.length > 0 && !connection.isLost && !this.#pool.hasWaiting)
+      do {
+        if (isBrief) await this.#gather()
+        await this.#turn(connection)
+      } while (this.#mayGoOn(isBrief) && !connection.isLost && !this.#pool.hasWaiting)
     } finally {
       this.#pool.give(connection)
     }
   }
 
+  #mayGoOn(isBrief: boolean): boolean {
+    const { first } = this.#queue
+    return first !== undefined && this.#isBrief(first) === isBrief && !(isBrief && this.#isGathering)
+  }
+
+  /** Waits for others to share the turn. */
+  async #gather(): Promise<void> {
+    this.#isGathering = true
+    while (!this.#gathering.isOver() && this.#queue.length < this.#options.maxMembers)
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    this.#isGathering = false
+  }
+
   async #turn(connection: PostgresConnection): Promise<void> {
     const turn = new PostgresWriteTurn(connection, this.#turnOptions)
-    const begun: WriteMember[] = this.#takeBrief()
+    const begun = this.#takeBrief()
     try {
       if (begun.length > 0) {
         for (const member of begun) member.connection = connection
@@ -149,7 +179,10 @@ export class PostgresWriter {
         for (const member of begun) this.#learn(member)
       } else await this.#oneByOne(turn, connection, begun)
       if (this.#options.acknowledgeEarly) await this.#acknowledge(turn)
-      this.#distribute(await turn.commit())
+      const committing = performance.now()
+      const end = await turn.commit()
+      this.#gathering.committed(performance.now() - committing)
+      this.#distribute(end)
     } catch (error) {
       // A mistake of ours: nobody may wait for good because of it.
       connection.lose(error)
@@ -174,23 +207,20 @@ export class PostgresWriter {
     }
   }
 
-  /** Whoever is first in line, as far as each will ask one statement and end. */
+  /** Whoever is first in line, as far as each is brief. */
   #takeBrief(): WriteMember[] {
     const found: WriteMember[] = []
     for (let { first } = this.#queue; first && found.length < this.#options.maxMembers; { first } = this.#queue) {
-      const { alone, single, careful, options } = first
-      if (
-        alone ||
-        single ||
-        careful ||
-        options.isolation ||
-        options.deadline > longestBrief ||
-        !this.#brief.isBrief(options.label)
-      )
-        break
+      if (!this.#isBrief(first)) break
       found.push(this.#queue.shift()!)
     }
     return found
+  }
+
+  /** It will ask one statement and end, as far as is known. */
+  #isBrief({ alone, single, careful, options }: WriteMember): boolean {
+    if (alone || single || careful || options.isolation || options.deadline > longestBrief) return false
+    return this.#brief.isBrief(options.label)
   }
 
   #learn(member: WriteMember): void {

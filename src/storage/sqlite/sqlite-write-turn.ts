@@ -1,12 +1,12 @@
 // Not the global ones, which tests of applications replace: a turn would never begin.
 import { setImmediate, setTimeout } from 'node:timers'
 import { MonoblocError } from '../../errors.ts'
+import { Gathering } from '../gathering.ts'
 import type { WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
 import { SqliteCommitRows } from './sqlite-commit-rows.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { isBusy, isFailedSync, isIoError, lockedOut, translateError } from './sqlite-errors.ts'
-import { Gathering } from './sqlite-gathering.ts'
 import { WritePace } from './sqlite-write-pace.ts'
 import type { WriteMember, WriterOptions, WriteWork } from './sqlite-write-queue.ts'
 import { SqliteWriteSession } from './sqlite-write-session.ts'

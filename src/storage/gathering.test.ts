@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Gathering } from './sqlite-gathering.ts'
+import { Gathering } from './gathering.ts'
 
 function open() {
   const loop = { events: 0, now: 0 }

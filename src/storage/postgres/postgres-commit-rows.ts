@@ -12,12 +12,11 @@ export const unitOperation = 5
  * conflict. The stamper takes away the rows of units without an entry. A transaction that wrote nothing at all has no
  * number yet, and gets none for this.
  *
- * It returns the transaction's number as `xid`, for `pg_xact_status`, or no row when nothing was written. Bind
- * `unitRow(…)`.
+ * Bind `unitRow(…)`.
  */
 export const appendUnit: Statement = {
   sql: `insert into monobloc_log (shape, operation, row) select 0, ${unitOperation}, $1
-    where pg_current_xact_id_if_assigned() is not null returning xid::text as xid`,
+    where pg_current_xact_id_if_assigned() is not null`,
   reach: 'bounded',
 }
 

@@ -109,6 +109,7 @@ export class PostgresWriteTurn {
       works.push(this.#runOnce(member, resolve))
       await asked
     }
+    works.push(this.#numbered())
     await Promise.all(works)
     const culprits = members.filter((member) => isSpoilt(member))
     if (culprits.length === 0 && !this.#connection.isLost) {
@@ -141,14 +142,7 @@ export class PostgresWriteTurn {
         return this.#connection
       },
       sent: () => {
-        const { statement, values } = this.#options.row(member)
-        this.#connection.ask({
-          statement,
-          values: wireValues(values),
-          maxRows: 1,
-          done: this.#isNumbered,
-          failed: nothing,
-        })
+        this.#tell(this.#options.row(member))
         asked()
       },
     })
@@ -224,6 +218,18 @@ export class PostgresWriteTurn {
   #number = (): void => {
     if (this.#transaction !== undefined) return
     this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done: this.#isNumbered, failed: nothing })
+  }
+
+  /** Asks for the number, whatever has been written. */
+  #numbered(): Promise<void> {
+    if (this.#state !== 'begun') return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (answer: Answer) => {
+        this.#isNumbered(answer)
+        resolve()
+      }
+      this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done, failed: () => resolve() })
+    })
   }
 
   #isNumbered = ({ rows }: Answer): void => {

@@ -30,10 +30,13 @@ export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
 }
 
 /**
- * Lanes of brief work: one is with the server while another gathers. What a transaction costs both sides beside its members
- * is some ten times what one of them costs, so that more lanes with fewer in each turn would do less.
+ * Lanes of brief work. What a transaction costs both sides beside its members is some ten times what one of them costs, so
+ * that two lanes with half of them each do less than one with all of them.
  */
 const mostBriefLanes = 2
+
+/** Milliseconds: with a turn of brief work that takes longer a second one begins, as it does where there are enough for a whole one. */
+const briefPatience = 5
 
 /**
  * Writes of one process. Each lane is a connection that takes members from the one queue, turn after turn; while there
@@ -59,6 +62,8 @@ export class PostgresWriter {
   #isPumping = false
   #lanes = 0
   #briefLanes = 0
+  /** When the last turn of brief work began, on the monotonic clock. */
+  #briefSince = 0
   #ticket = 0
   #closing = false
   #whenIdle: (() => void)[] = []
@@ -122,7 +127,7 @@ export class PostgresWriter {
   #pump(): void {
     for (let { first } = this.#queue; first && this.#lanes < this.#options.lanes; { first } = this.#queue) {
       const isBrief = this.#isBrief(first)
-      if (isBrief && (this.#isGathering || this.#briefLanes >= mostBriefLanes)) return
+      if (isBrief && !this.#mayOpenBrief()) return
       this.#lanes++
       if (isBrief) this.#briefLanes++
       void this.#lane(first, isBrief).finally(() => {
@@ -134,6 +139,12 @@ export class PostgresWriter {
       // More lanes than members would find nothing to do.
       if (this.#lanes >= this.#queue.length) return
     }
+  }
+
+  #mayOpenBrief(): boolean {
+    if (this.#briefLanes === 0) return true
+    if (this.#isGathering || this.#briefLanes >= mostBriefLanes) return false
+    return this.#queue.length >= this.#options.maxMembers || performance.now() - this.#briefSince >= briefPatience
   }
 
   async #lane(first: WriteMember, isBrief: boolean): Promise<void> {
@@ -174,6 +185,7 @@ export class PostgresWriter {
     const begun = this.#takeBrief()
     try {
       if (begun.length > 0) {
+        this.#briefSince = performance.now()
         for (const member of begun) member.connection = connection
         await turn.runTogether(begun)
         for (const member of begun) this.#learn(member)

@@ -28,3 +28,41 @@ test('what this process was told of while a look is under way is not forgotten b
   // The next look comes for it, and not when it would come in any case, after a second.
   expect(await Promise.race([begun[1]!.promise.then(() => 'for it'), wait(500, 'later')])).toBe('for it')
 })
+
+test('a claim is of the worker whose lease it has looked at, and of nobody where that one was given up meanwhile', async () => {
+  const row = { id: '1', name: 'note', rank: 0, due: 0 }
+  const workers = ['first', 'second']
+  const asked: string[] = []
+  const feed = new JobFeed({
+    storage: {
+      onAppend: () => () => {},
+      read: () => new Promise(() => {}),
+      write: (_: unknown, work: (session: unknown) => unknown) => work({}),
+    } as never,
+    store: {
+      holds(_: unknown, worker: string) {
+        asked.push(worker)
+        workers.shift()
+        return true
+      },
+      heads: () => [{ name: 'note', rank: 0 }],
+      claim(_: unknown, worker: string) {
+        asked.push(worker)
+        return [row]
+      },
+    } as never,
+    now: () => 1_000,
+    worker: () => workers[0]!,
+    kinds: new Map([['note', 'quick']]),
+    limits: new Map(),
+    ready() {},
+  } as Partial<FeedOptions> as FeedOptions)
+  feed.start()
+  onTestFinished(() => feed.stop())
+  feed.found(['note'])
+  expect(await feed.claim({ quick: 1, loose: 1 })).toEqual([])
+  feed.found(['note'])
+  workers.unshift('second')
+  expect(await feed.claim({ quick: 1, loose: 1 })).toEqual([row])
+  expect(asked).toEqual(['first', 'first', 'second', 'second'])
+})

@@ -191,14 +191,17 @@ export class JobFeed {
     // What is enqueued from here on makes its name ready again.
     for (const name of names) this.#ready.delete(name)
     try {
-      const { claimed, more } = await storage.write({ deadline, isolation: 'committed' }, async (session) => {
-        if (!(await store.holds(session, worker()))) throw new MonoblocError('lease_lost', { subject: 'worker' })
-        const round: ClaimRound = { claimed: [], more: [], left: { ...capacity } }
+      const round = await storage.write({ deadline, isolation: 'committed' }, async (session) => {
+        // Of one worker to its end, also where this process gives that one up meanwhile: its row is what others see.
+        const id = worker()
+        if (!(await store.holds(session, id))) throw new MonoblocError('lease_lost', { subject: 'worker' })
+        const round: ClaimRound = { worker: id, claimed: [], more: [], left: { ...capacity } }
         for (let open = names; open.length > 0; ) open = await this.#claimOf(session, open, round)
         return round
       })
-      this.found(more)
-      return claimed.sort(byTurn)
+      this.found(round.more)
+      // Of one that was given up they go free with the rest that it had.
+      return round.worker === worker() ? round.claimed.sort(byTurn) : []
     } catch (error) {
       for (const name of names) this.#ready.add(name)
       throw error
@@ -212,7 +215,7 @@ export class JobFeed {
     const heads = await store.heads(session, names)
     const heldBack: string[] = []
     for (const share of sharesOf(heads, left, kinds)) {
-      const rows = await Promise.all(share.map((from) => this.#claimFrom(session, from, more)))
+      const rows = await Promise.all(share.map((from) => this.#claimFrom(session, from, round)))
       for (const [at, { name, below, limit }] of share.entries()) {
         left[kinds.get(name)!] -= rows[at]!.length
         if (limits.has(name)) continue
@@ -225,11 +228,11 @@ export class JobFeed {
     return heldBack.filter((name) => left[kinds.get(name)!] > 0)
   }
 
-  async #claimFrom(session: Session, from: Share, more: string[]): Promise<ClaimedJob[]> {
-    const { store, now, worker, limits, limited, own } = this.#options
+  async #claimFrom(session: Session, from: Share, { worker, more }: ClaimRound): Promise<ClaimedJob[]> {
+    const { store, now, limits, limited, own } = this.#options
     const limit = limits.get(from.name)
-    if (!limit) return store.claim(session, worker(), now(), from)
-    const asked = { ...from, worker: worker(), now: now(), own: own(from.name) }
+    if (!limit) return store.claim(session, worker, now(), from)
+    const asked = { ...from, worker, now: now(), own: own(from.name) }
     const { rows, more: hasMore, until } = await limited.claim(session, limit, asked)
     if (hasMore) more.push(from.name)
     if (until !== undefined) this.enqueued(from.name, until)
@@ -238,6 +241,7 @@ export class JobFeed {
 }
 
 interface ClaimRound {
+  worker: string
   claimed: ClaimedJob[]
   /** Names that may have more. */
   more: string[]

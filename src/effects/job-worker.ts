@@ -63,13 +63,15 @@ export class JobWorker {
   }
 
   async join(): Promise<void> {
-    this.#id = randomUUID()
+    const id = randomUUID()
     this.#watched.clear()
     const { storage, now } = this.#options
     const place = `${hostname()} ${process.pid}`
     await storage.write({ deadline, isolation: 'committed' }, (session) =>
-      session.run(this.#statements.add, [this.#id, place, now()]),
+      session.run(this.#statements.add, [id, place, now()]),
     )
+    // Not before: what was claimed under it and not heard of would be forgotten below.
+    this.#id = id
     this.#hasGivenUp = false
     this.#heardAt = performance.now()
   }

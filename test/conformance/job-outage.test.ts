@@ -57,7 +57,8 @@ test('a process that could not say that it lives goes on, and nothing that it ha
 test('jobs are run although nobody heard that they were claimed', async () => {
   const { state, storage } = shaky()
   const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
-  const runner = jobs.runner([note], { storage, lease: 100 })
+  // Long enough that the claim comes before the next sign of life, which would be the first that nobody hears of.
+  const runner = jobs.runner([note], { storage, lease: 2_000 })
   await runner.start()
   await settled(runner)
   state.refuses = { code: 'commit_unknown', after: true }

@@ -36,8 +36,8 @@ export interface HttpAppOptions {
   compress?: boolean | undefined
   /** Absent in an app without middleware, hooks and mounted apps. */
   stack?: MiddlewareStack | undefined
-  /** Fastify's plugins have a hand in answers. */
-  extended?: boolean
+  /** Others have set fields of the answer: Fastify's plugins, or who gives requests to the app of their version. */
+  shared?: boolean
 }
 
 /** What all requests of one server share. */
@@ -88,7 +88,7 @@ export class HttpApp {
     if (options.cors) this.#setCors(new CorsRules(options.cors))
     this.cacheControl = options.host.identify ? 'private, no-cache' : 'no-cache'
     this.stack = options.stack
-    this.plain = !options.stack && !options.extended && !this.cors
+    this.plain = !options.stack && !options.shared && !this.cors
     this.usualHead = fieldsText([...onlyJson, ...this.fields.data, 'cache-control', this.cacheControl])
     this.Context = class extends HandlerContext {}
     Object.assign(this.Context.prototype, options.host.tools)

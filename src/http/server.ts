@@ -101,17 +101,14 @@ export function createHttpServer({
       cors,
       compress: options.compress,
       stack,
-      extended: options.extend !== undefined,
+      shared: options.extend !== undefined || options.versions !== undefined,
     })
   const app = make()
   const versions = options.versions && new VersionApps(options.versions, { routes, newest: app, make })
   if (!versions) for (const endpoint of routes) app.add(endpoint)
   const begin = (request: http.IncomingMessage, response: http.ServerResponse, next?: Done | null): void =>
     versions ? versions.start(request, response, next) : exchangeFor(app, request, response, next).start()
-  const handle: http.RequestListener =
-    stack || versions
-      ? (request, response) => begin(request, response)
-      : (request, response) => new Exchange(app, request, response).start()
+  const handle: http.RequestListener = (request, response) => begin(request, response)
   const arriving = arrivals(app)
   const servers: http.Server[] = []
   const fastify = Fastify({

@@ -90,7 +90,7 @@ export class JobWorker {
   }
 
   async #beat(): Promise<void> {
-    const { storage, now, lease, lost } = this.#options
+    const { storage, now, lease } = this.#options
     const startedAt = performance.now()
     try {
       if (this.#hasGivenUp) await this.join()
@@ -100,7 +100,7 @@ export class JobWorker {
         return [changed > 0, await session.rows(this.#statements.all, [])] as const
       })
       if (!renewed) {
-        lost()
+        this.giveUp()
         await this.join()
         return
       }

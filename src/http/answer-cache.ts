@@ -5,6 +5,7 @@ import { areOpen, type ExactCache, type Kept, type Recording, rulesText, wholeTa
 import type { AnyModel, Duration } from '../schema/index.ts'
 import type { Answer } from './answer.ts'
 import { fieldOf } from './answer-fields.ts'
+import { isUntouched } from './answer-head.ts'
 import type { HttpApp } from './app.ts'
 import type { Exchange } from './exchange.ts'
 import type { Keeping } from './host.ts'
@@ -123,7 +124,7 @@ export class AnswerCache {
 
   /** Nothing in its header asks for anything else than the answer as it is. */
   #isPlain(request: IncomingMessage, response: ServerResponse, isLarge: boolean): boolean {
-    if (!this.#app.plain || !response.shouldKeepAlive || !this.#keeping.onlyTokens) return false
+    if (!this.#app.plain || !isUntouched(response) || !this.#keeping.onlyTokens) return false
     const { rawHeaders } = request
     if (rawHeaders.length === 2) {
       const [name, host] = rawHeaders as [string, string]

@@ -36,6 +36,11 @@ export function fieldsText(fields: readonly string[]): string {
   return text
 }
 
+/** The connection goes on, and nobody has set a field of the answer, as programs that watch others do. */
+export function isUntouched(response: ServerResponse): boolean {
+  return response.shouldKeepAlive && response.getHeaderNames().length === 0
+}
+
 /**
  * Sends an answer with text on a connection that goes on, in one write of one text. To have Node lay out and look at a head
  * that is known to be right takes a tenth of a read by key.
@@ -53,6 +58,6 @@ export function sendText(
   const whole = response as ServerResponse & { _header: string | null }
   response.statusCode = status
   // Node's own name for a head that is laid out: `end` writes it before the body, in one piece.
-  whole._header = `HTTP/1.1 ${status} ${STATUS_CODES[status]}${commonFields()}${id}${head}`
+  whole._header = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}${commonFields()}${id}${head}`
   response.end(body, encoding)
 }

@@ -8,7 +8,7 @@ import { discardBody, SizedBody } from './answer-body.ts'
 import { selectRepresentation } from './answer-conditional.ts'
 import { encodedStream, isStreamed, sayEncoded } from './answer-encoded.ts'
 import { fieldOf } from './answer-fields.ts'
-import { fieldsText, headOf, sendText } from './answer-head.ts'
+import { fieldsText, headOf, isUntouched, sendText } from './answer-head.ts'
 import { chooseEncoding } from './compression.ts'
 import type { Encoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
@@ -35,7 +35,7 @@ function sendSelected(exchange: Exchange, answer: Answer): void {
 
 /** Nobody else has a hand in the header, and the connection goes on. */
 function isOurs({ app, response }: Exchange): boolean {
-  return app.plain && response.shouldKeepAlive
+  return app.plain && isUntouched(response)
 }
 
 /** Nothing about the request asks for more than the answer itself. */
@@ -110,7 +110,7 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
   if (app.draining) fields.push('connection', 'close')
   const encoding = body === null ? undefined : chooseEncoding(exchange, status, fields, body)
   // What an error says in its header nobody has looked at.
-  if (typeof body === 'string' && !encoding && !error && isOurs(exchange)) {
+  if (typeof body === 'string' && !encoding && !error && !bodiless.has(status) && isOurs(exchange)) {
     const bytes = Buffer.byteLength(body)
     const head = `${fieldsText(fields)}\r\ncontent-length: ${bytes}\r\n\r\n`
     sendText(exchange.response, status, exchange.id, head, body, encodingOf(body, bytes))
@@ -129,6 +129,9 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
     note(exchange, status, bytes, error)
   }
 }
+
+/** Of these nothing is sent behind the head, whatever there is (RFC 9110, 6.4.1), which Node sees to. */
+const bodiless = new Set([204, 304])
 
 function writeStream(exchange: Exchange, status: number, fields: string[], body: Readable | SizedBody): void {
   const sized = body instanceof SizedBody

@@ -1,8 +1,9 @@
+import diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import {
   createEndpoint,
@@ -391,6 +392,31 @@ describe('the head of an answer', () => {
     expect(head).toEqual({ ...going, text: '' })
     expect(ending).toEqual({ ...going, connection: 'connection: close' })
     expect(old).toEqual(ending)
+  })
+
+  test('says a status that has no name, and what is none of ours, and sends nothing behind a 204', async () => {
+    const odd = endpoint('GET /odd', { anyone: true, handle: ({ reply }) => reply.status(299) && { odd: true } })
+    const none = endpoint('GET /none', { anyone: true, returns: { 204: z.null() }, handle: () => null })
+    const { port } = await serve({}, [hello, odd, none])
+    const note = (message: unknown) =>
+      (message as { response: http.ServerResponse }).response.setHeader('x-watched', 'yes')
+    diagnostics.subscribe('http.server.request.start', note)
+    onTestFinished(() => void diagnostics.unsubscribe('http.server.request.start', note))
+    expect((await call(port, 'GET /hello')).headers['x-watched']).toBe('yes')
+    diagnostics.unsubscribe('http.server.request.start', note)
+    const answers = await callRaw(
+      port,
+      `${ask('GET', '/none', '1.1', '')}${ask('GET', '/odd', '1.1', 'Connection: close\r\n')}`,
+    )
+    const [empty, last] = answers.split(/(?=HTTP\/1\.1 )/)
+    expect(empty).toMatch(/^HTTP\/1\.1 204 No Content\r\n(?:.+\r\n)+\r\n$/)
+    expect(last).toMatch(/^HTTP\/1\.1 299 unknown\r\n(?:.+\r\n)+\r\n{"odd":true}$/)
+    expect(await callRaw(port, ask('GET', '/odd', '1.0', ''))).toContain('HTTP/1.1 299 unknown')
+    const going = await callRaw(
+      port,
+      ask('GET', '/odd', '1.1', '') + ask('GET', '/odd', '1.1', 'Connection: close\r\n'),
+    )
+    expect(going.match(/HTTP\/1\.1 299 unknown/g)).toHaveLength(2)
   })
 })
 

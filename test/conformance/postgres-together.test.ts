@@ -107,6 +107,25 @@ describe.skipIf(missing)(`work of one statement${missing ? ` (skipped: ${missing
     expect(await names(storage)).toHaveLength(20)
   })
 
+  test('that takes long after all holds up neither its like nor others', async () => {
+    const text = 'update person set name = name || (select left(pg_sleep(?)::text, 0)) where id = ?'
+    const slow = (seconds: number) =>
+      storage.write({ deadline: ample, label: 'slow' }, (session) => session.run(sql(text), [seconds, key(1)]))
+    for (let n = 0; n < 10; n++) await slow(0)
+    const ended: string[] = []
+    const late = slow(2).then(() => ended.push('slow'))
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    const quick = add(200)
+    const other = storage.write({ deadline: ample }, async (session) => {
+      await insertPerson(session, 300)
+      await insertPerson(session, 301)
+    })
+    await Promise.all([quick, other])
+    ended.push('quick')
+    await late
+    expect(ended).toEqual(['quick', 'slow'])
+  })
+
   test('that met a change of somebody else sees it the next time', async () => {
     const count = (session: Session) =>
       session.run(sql('update person set name = name || ? where id = ?'), ['x', key(1)]) as Promise<number>

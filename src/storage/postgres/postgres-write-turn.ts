@@ -374,9 +374,11 @@ function isolationOf({ options }: WriteMember): Isolation {
 }
 
 /** Nothing of a turn that it is in can stay. */
-function isSpoilt({ session, failed, outcome }: WriteMember): boolean {
+function isSpoilt({ session, state, failed, outcome }: WriteMember): boolean {
   const { steps, lost, startOver, isFailed } = session!
-  return steps > 0 && (failed || startOver || isFailed || lost !== undefined || outcome instanceof StartOver)
+  // Settled: its deadline came while it waited for the others, and it was told that it was not saved.
+  const isOver = failed || startOver || isFailed || lost !== undefined || state === 'settled'
+  return steps > 0 && (isOver || outcome instanceof StartOver)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

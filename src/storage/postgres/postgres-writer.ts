@@ -30,18 +30,16 @@ export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
 }
 
 /**
- * Lanes of brief work. What a transaction costs both sides beside its members is some ten times what one of them costs, so
- * that two lanes with half of them each do less than one with all of them.
+ * Milliseconds for which a turn of brief work keeps the next one waiting. What a transaction costs both sides beside its
+ * members is some ten times what one of them costs, so that two turns with half of them each do less than one with all of
+ * them; one that takes longer than this holds up nobody.
  */
-const mostBriefLanes = 2
-
-/** Milliseconds: with a turn of brief work that takes longer a second one begins, as it does where there are enough for a whole one. */
 const briefPatience = 5
 
 /**
  * Writes of one process. Each lane is a connection that takes members from the one queue, turn after turn; while there
  * are free lanes each write has a transaction of its own, and when there are not, those that wait share one. Brief work
- * (`postgres-brief-work.ts`) has few lanes, and gathers before each turn.
+ * (`postgres-brief-work.ts`) gathers before each turn, and goes one turn after another while they are quick.
  *
  * What a member waits for, and what happens to it, is in `postgres-write-member.ts` and `postgres-write-turn.ts`. Whoever
  * is put back (a serialization failure, a lock, a connection that went) waits for a short random time first, so that two
@@ -61,9 +59,9 @@ export class PostgresWriter {
   #isGathering = false
   #isPumping = false
   #lanes = 0
-  #briefLanes = 0
-  /** When the last turn of brief work began, on the monotonic clock. */
-  #briefSince = 0
+  /** When each turn of brief work that is under way began, on the monotonic clock. */
+  readonly #briefTurns = new Set<number>()
+  #patience: NodeJS.Timeout | undefined
   #ticket = 0
   #closing = false
   #whenIdle: (() => void)[] = []
@@ -127,12 +125,10 @@ export class PostgresWriter {
   #pump(): void {
     for (let { first } = this.#queue; first && this.#lanes < this.#options.lanes; { first } = this.#queue) {
       const isBrief = this.#isBrief(first)
-      if (isBrief && !this.#mayOpenBrief()) return
+      if (isBrief && !this.#mayBeginBrief()) return
       this.#lanes++
-      if (isBrief) this.#briefLanes++
       void this.#lane(first, isBrief).finally(() => {
         this.#lanes--
-        if (isBrief) this.#briefLanes--
         if (this.#lanes === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
         this.#pump()
       })
@@ -141,10 +137,20 @@ export class PostgresWriter {
     }
   }
 
-  #mayOpenBrief(): boolean {
-    if (this.#briefLanes === 0) return true
-    if (this.#isGathering || this.#briefLanes >= mostBriefLanes) return false
-    return this.#queue.length >= this.#options.maxMembers || performance.now() - this.#briefSince >= briefPatience
+  /** Whether a turn of brief work may begin to gather. If not, it is asked again when one may. */
+  #mayBeginBrief(): boolean {
+    if (this.#isGathering) return false
+    const now = performance.now()
+    const quick = [...this.#briefTurns].filter((since) => now - since < briefPatience)
+    if (quick.length === 0 || (quick.length === 1 && this.#queue.length >= this.#options.maxMembers)) return true
+    this.#patience ??= setTimeout(
+      () => {
+        this.#patience = undefined
+        this.#pump()
+      },
+      Math.max(...quick) + briefPatience - now,
+    )
+    return false
   }
 
   async #lane(first: WriteMember, isBrief: boolean): Promise<void> {
@@ -169,7 +175,7 @@ export class PostgresWriter {
 
   #mayGoOn(isBrief: boolean): boolean {
     const { first } = this.#queue
-    return first !== undefined && this.#isBrief(first) === isBrief && !(isBrief && this.#isGathering)
+    return first !== undefined && this.#isBrief(first) === isBrief && !(isBrief && !this.#mayBeginBrief())
   }
 
   /** Waits for others to share the turn. */
@@ -183,9 +189,12 @@ export class PostgresWriter {
   async #turn(connection: PostgresConnection): Promise<void> {
     const turn = new PostgresWriteTurn(connection, this.#turnOptions)
     const begun = this.#takeBrief()
+    const since = performance.now()
     try {
       if (begun.length > 0) {
-        this.#briefSince = performance.now()
+        this.#briefTurns.add(since)
+        // Who is behind them is not of their kind, or too many.
+        this.#pump()
         for (const member of begun) member.connection = connection
         await turn.runTogether(begun)
         for (const member of begun) this.#learn(member)
@@ -199,6 +208,8 @@ export class PostgresWriter {
       // A mistake of ours: nobody may wait for good because of it.
       connection.lose(error)
       for (const member of begun) this.#settle(member, error)
+    } finally {
+      this.#briefTurns.delete(since)
     }
   }
 

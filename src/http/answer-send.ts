@@ -114,7 +114,7 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
     const bytes = Buffer.byteLength(body)
     const head = `${fieldsText(fields)}\r\ncontent-length: ${bytes}\r\n\r\n`
     sendText(exchange.response, status, exchange.id, head, body, encodingOf(body, bytes))
-    note(exchange, status, bytes, error)
+    note(exchange, status, bytes, undefined)
     return
   }
   fields.push('x-request-id', exchange.id)

@@ -19,7 +19,7 @@ const ownLoop: Loop = {
 
 /**
  * How long a turn waits for others to share it. What a turn costs beside its members (a sync, and the pages that all of them
- * write) is the same for one as for thirty, and nothing else is served meanwhile.
+ * write; to a server two round trips, too) is the same for one as for thirty, and on SQLite nothing else is served meanwhile.
  *
  * - none: no turn waits.
  * - gathering: one does, as long as the event loop finds something to do each time that it looks: requests are being served,

@@ -171,7 +171,7 @@ test('a page that reads as before is cut where its limit says', async () => {
   await f.write(async (session) => {
     await f.queries.insertMany(session, Thing, [{ label: 'a' }, { label: 'b' }, { label: 'c' }])
     const labels = async (limit: number | undefined) => {
-      const { json, count, next } = await f.queries.findJson(session, Thing, { fields: ['label'], limit })
+      const { json, count, next } = await f.queries.findJson(session, Thing, { fields: ['id', 'label'], limit })
       return [(JSON.parse(json) as { label: string }[]).map(({ label }) => label).join(''), count, next !== null]
     }
     // Two and one more, and three of them, are the same rows.

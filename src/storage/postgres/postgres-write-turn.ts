@@ -132,7 +132,7 @@ export class PostgresWriteTurn {
       careful: false,
       once: true,
       deadlineAt: member.deadlineAt,
-      // Also where it is alone: who comes after it waits for one of few lanes.
+      // Also where it is alone: it holds a lane up for no longer than that.
       isGuest: true,
       connection: () => {
         if (this.#state === 'fresh') {

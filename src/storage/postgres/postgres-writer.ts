@@ -159,7 +159,7 @@ export class PostgresWriter {
     try {
       connection = this.#pool.takeIdle() ?? (await this.#pool.take(first.deadlineAt, 'database_busy', true))
     } catch (error) {
-      this.#isGathering &&= !isBrief
+      if (isBrief) this.#isGathering = false
       this.#notBegun(first, error)
       return
     }
@@ -175,7 +175,7 @@ export class PostgresWriter {
 
   #mayGoOn(isBrief: boolean): boolean {
     const { first } = this.#queue
-    return first !== undefined && this.#isBrief(first) === isBrief && !(isBrief && !this.#mayBeginBrief())
+    return first !== undefined && this.#isBrief(first) === isBrief && (!isBrief || this.#mayBeginBrief())
   }
 
   /** Waits for others to share the turn. */

@@ -19,6 +19,15 @@ export interface Statement {
    * `bounded`: the caller knows that it touches few rows (a key lookup). `plan`: the engine looks at its plan and decides.
    */
   readonly reach: 'bounded' | 'plan'
+  /** Of a statement that inserts one row and returns it: how several of them are one. */
+  readonly together?: InsertTogether | undefined
+}
+
+/** Inserts of one shape as one statement: a row of values after another, and the rows that it returns in that order. */
+export interface InsertTogether {
+  readonly table: string
+  /** @param rows a power of two, so that there are few statements to prepare */
+  of(rows: number): Statement
 }
 
 /** Statements of one unit of work: one snapshot when reading, one transaction when writing. */

@@ -85,6 +85,36 @@ describe.skipIf(missing)(title, () => {
     expect(rows.map(({ row }) => JSON.parse(row)[2])).toEqual(['a', 'b'])
   })
 
+  test('has one position for each entry that a row of several units stands behind', async () => {
+    const { storage, outside } = await open()
+    const unit = (cause: string | null) => `[1,"me",${JSON.stringify(cause)},null,"u"]`
+    const row = (text: string) => `insert into monobloc_log (shape, operation, row) values (0, 5, '${text}')`
+    const three = row(`[${['a', 'b', 'c'].map(unit)}]`)
+    await outside.query(
+      `begin; ${insert(1)}; ${row(unit('one'))}; ${insert(2)}; ${insert(3)}; ${insert(4)}; ${three}; ${insert(5)}; commit`,
+    )
+    // An entry too few, and none at all: whose they are is not known.
+    await outside.query(`begin; ${insert(6)}; ${insert(7)}; ${three}; ${three}; commit`)
+    const log = await storage.tail(0, 10)
+    expect(log.map(({ actor, cause, outside }) => [actor, cause, outside])).toEqual([
+      ['me', 'one', false],
+      ['me', 'a', false],
+      ['me', 'b', false],
+      ['me', 'c', false],
+      [null, null, true],
+      [null, null, false],
+    ])
+    expect(named(log)).toEqual([
+      ...[1, 2, 3, 4, 5].map((n) => [`insert person ${n}`]),
+      ['insert person 6', 'insert person 7'],
+    ])
+    // The last of them goes with their row.
+    const rows = async () => (await outside.query('select operation from monobloc_log')).rows.length
+    expect(await rows()).toBe(7 + 3)
+    await storage.prune({ maxAge: 1000, maxEntries: 1000 })
+    expect(await rows()).toBe(3 + 1)
+  })
+
   test('can be written by who may not write to it, whatever the session has set', async () => {
     const { storage, url, outside } = await open()
     const role = `monobloc_test_${process.pid}`

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type pg from 'pg'
-import { appendUnit, unitRow } from '../../src/storage/postgres/postgres-commit-rows.ts'
+import { appendUnit, appendUnits, unitRow, unitRows } from '../../src/storage/postgres/postgres-commit-rows.ts'
 import type { Random } from '../faults/random.ts'
 import { connectOutside } from './log-order-database.ts'
 import { changeOf, type Transaction, type Unit } from './log-order-truth.ts'
@@ -179,7 +179,25 @@ class Part {
         await this.#undo(error, 'member')
       }
     }
+    if (this.#random.chance(0.3)) units.push(...(await this.#together()))
     if (this.#random.chance(0.1)) units.push(await this.outside())
+    return units
+  }
+
+  /** Units of one insert each, which have one row. */
+  async #together(): Promise<Unit[]> {
+    const before = this.#notes
+    const count = 2 ** (1 + this.#random.below(4))
+    this.#unit = { changes: [], actor: undefined, saw: [] }
+    await this.#insert(count)
+    await pause(this.#random)
+    const units = this.#unit.changes.map((change, at) => ({
+      changes: [change],
+      actor: `${this.#id}/${before + at}`,
+      saw: [],
+    }))
+    const rows = units.map(({ actor }) => unitRow(Date.now(), { deadline: 0, actor }, actor))
+    await this.#query(appendUnits.sql, [unitRows(rows), 'item'])
     return units
   }
 

@@ -21,6 +21,25 @@ export const appendUnit: Statement = {
 }
 
 /**
+ * The row of several units that have one entry each: the entries before it, in their order. It answers whether a trigger
+ * or a rule of somebody else's may have written more.
+ *
+ * Bind `unitRows(…)`, and the name of the table as SQL has it.
+ */
+export const appendUnits: Statement = {
+  sql: `insert into monobloc_log (shape, operation, row) values (0, ${unitOperation}, $1)
+    returning exists (
+      select from pg_trigger
+      where tgrelid = to_regclass($2::text) and not tgisinternal and tgname not like 'monobloc\\_%'
+    ) or exists (select from pg_rewrite where ev_class = to_regclass($2::text))`,
+  reach: 'bounded',
+}
+
+export function unitRows(rows: readonly string[]): string {
+  return `[${rows.join()}]`
+}
+
+/**
  * @param now milliseconds since the epoch
  * @param unit what tells this unit from every other, for who has to find out whether it was committed
  */
@@ -30,7 +49,9 @@ export function unitRow(now: number, { actor, cause, trace }: WriteOptions, unit
 
 /** The units of a transaction, by number, as far as they are in the log. Bind the number. */
 export const unitsOf: Statement = {
-  sql: `select row::json ->> 4 from monobloc_log where xid = $1::xid8 and operation = ${unitOperation}`,
+  sql: `select unit ->> 4 from monobloc_log, json_array_elements(
+      case when json_typeof(row::json -> 0) = 'array' then row::json else json_build_array(row::json) end) unit
+    where xid = $1::xid8 and operation = ${unitOperation}`,
   reach: 'bounded',
 }
 

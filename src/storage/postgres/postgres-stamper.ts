@@ -114,17 +114,36 @@ const spans = `
     where low <= high
   )`
 
-/** Of entries with `xid`, `sequence`, `unit` and `apart`: the units they make up. What stands behind the last unit's row is outside. */
+/**
+ * Of entries with `xid`, `sequence`, `unit` and `apart`: the units they make up. What stands behind the last unit's row is
+ * outside. A row of several units (`appendUnits`) stands behind as many entries, one of each. Where they are more or fewer
+ * nobody knows whose they are: they are one unit of nobody's.
+ */
 const units = `
   parted as (
-    select *, count(unit) over (partition by xid, apart order by sequence rows between unbounded preceding and 1 preceding) as part
-    from fresh
+    select *, row_number() over entry as place,
+      count(unit) over (entry rows between unbounded preceding and 1 preceding) as part
+    from fresh window entry as (partition by xid, apart order by sequence)
   ),
-  unit as materialized (
-    select xid, part, min(sequence) filter (where unit is null) as first, max(sequence) as last,
-      count(*) filter (where unit is null) as entries, max(unit)::json as said,
+  closed as (
+    select xid, apart, part, min(sequence) filter (where unit is null) as first, max(sequence) as last, min(place) as start,
+      count(*) filter (where unit is null) as entries, max(unit)::jsonb as said,
       max(max(sequence)) over (partition by xid, apart) as drawn
     from parted group by xid, apart, part
+  ),
+  told as materialized (
+    select *, jsonb_typeof(said -> 0) = 'array' as several,
+      jsonb_typeof(said -> 0) = 'array' and jsonb_array_length(said) = entries as fits
+    from closed
+  ),
+  unit as materialized (
+    select xid, first, last, entries, drawn, case when several then jsonb_build_array(said #> '{0,0}') else said end as said
+    from told where fits is not true
+    union all
+    select e.xid, e.sequence, case when e.place - start + 1 = entries then last else e.sequence end, 1, drawn,
+      said -> (e.place - start)::integer
+    from told join parted e on e.xid = told.xid and e.apart = told.apart and e.part = told.part
+    where fits and e.unit is null
   ),
   given as (
     insert into monobloc_commit (position, xid, first, last, entries, total, at, actor, cause, trace, outside)

@@ -15,7 +15,7 @@ import type {
 } from '../storage.ts'
 import { askOn } from './postgres-ask.ts'
 import { PostgresChangeWatch } from './postgres-change-watch.ts'
-import { appendUnit, unitRow } from './postgres-commit-rows.ts'
+import { unitRow } from './postgres-commit-rows.ts'
 import { Connector } from './postgres-connect.ts'
 import { answerFor, isMisconfigured } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
@@ -113,7 +113,7 @@ class PostgresStorage implements Storage {
       lanes: this.#settings.writers,
       maxWaiting: this.#settings.maxWaitingWrites,
       opening,
-      row: ({ options, unit }) => ({ statement: appendUnit, values: [unitRow(this.#settings.now(), options, unit)] }),
+      row: ({ options, unit }) => unitRow(this.#settings.now(), options, unit),
       outcome: (lost, deadlineAt) => findOutcome(pool, lost, deadlineAt),
     })
     this.#hints = new PostgresHints({

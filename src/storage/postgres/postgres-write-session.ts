@@ -3,6 +3,7 @@ import { type ErrorCode, MonoblocError } from '../../errors.ts'
 import type { TableSpec } from '../../schema/index.ts'
 import { eventInsert, eventRow } from '../sql/event-shape.ts'
 import type { LoggedEvent, MaybePromise, Session, Statement } from '../storage.ts'
+import type { Operation } from './postgres-batch.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { emptyTable } from './postgres-empty.ts'
 import { isServerError } from './postgres-lost.ts'
@@ -22,6 +23,8 @@ export interface WriteSessionOptions {
   connection(): PostgresConnection
   /** A statement of the work has been sent. */
   sent(): void
+  /** Takes a statement that is to go with those of others; undefined for one that goes by itself. */
+  together?(statement: Statement): ((operation: Operation) => void) | undefined
 }
 
 /** The handle of one unit's work. */
@@ -103,6 +106,10 @@ export class PostgresWriteSession extends PostgresSession implements Session {
 
   protected open(): PostgresConnection {
     return this.#options.connection()
+  }
+
+  protected override together(statement: Statement): ((operation: Operation) => void) | undefined {
+    return this.#options.together?.(statement)
   }
 
   protected override onSent(): void {

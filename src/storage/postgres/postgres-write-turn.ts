@@ -1,14 +1,16 @@
 import { clearTimeout, setTimeout } from 'node:timers'
+import { quoted } from '../sql/quoted.ts'
 import type { Statement, WriteOptions } from '../storage.ts'
 import type { Answer } from './postgres-batch.ts'
+import { appendUnit, appendUnits, unitRows } from './postgres-commit-rows.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
+import { type InsertGroup, InsertsTogether } from './postgres-inserts-together.ts'
 import { ConnectionLost, endsConnection, isMemberOnly, isPassing } from './postgres-lost.ts'
 import { longestStatement } from './postgres-options.ts'
 import type { LostTransaction } from './postgres-outcome.ts'
 import { longestTimer } from './postgres-pool.ts'
 import { memberSavepoint, StartOver } from './postgres-session.ts'
-import { type OwnStatement, wireValues } from './postgres-values.ts'
 import type { WriteMember } from './postgres-write-member.ts'
 import { PostgresWriteSession } from './postgres-write-session.ts'
 
@@ -24,8 +26,10 @@ const ownNumber: Statement = { sql: 'select pg_current_xact_id_if_assigned()::te
 const setLocal: Statement = { sql: 'select set_config($1, $2, true)', reach: 'bounded' }
 
 export interface TurnOptions {
-  /** Appends the row of a unit that has ended to the log, where it logged anything. */
-  row(member: WriteMember): OwnStatement
+  /** What the log is to say of a unit that has ended. */
+  row(member: WriteMember): string
+  /** Inserts that don't go together: what their table does with them is up to somebody else, too. */
+  apart: WeakSet<Statement>
   /** What each transaction begins with, where the connection itself can't keep it. */
   opening: Statement | undefined
   /** Milliseconds that a member may wait for a lock while others wait for it. */
@@ -104,15 +108,17 @@ export class PostgresWriteTurn {
    */
   async runTogether(members: readonly WriteMember[]): Promise<void> {
     const works: Promise<void>[] = []
+    const inserts = new InsertsTogether()
     for (const member of members) {
       const { promise: asked, resolve } = Promise.withResolvers<void>()
-      works.push(this.#runOnce(member, resolve))
+      works.push(this.#runOnce(member, inserts, resolve))
       await asked
     }
+    const apart = inserts.groups().map((group) => this.#insert(group))
     works.push(this.#numbered())
     await Promise.all(works)
-    const culprits = members.filter((member) => isSpoilt(member))
-    if (culprits.length === 0 && !this.#connection.isLost) {
+    const areApart = (await Promise.all(apart)).includes(true)
+    if (!areApart && !this.#connection.isLost && !members.some((member) => isSpoilt(member))) {
       this.#isUsed = members.some(({ session }) => session!.steps > 0)
       for (const member of members) this.#hasEnded(member)
       return
@@ -126,7 +132,33 @@ export class PostgresWriteTurn {
     this.#again.push(...members)
   }
 
-  async #runOnce(member: WriteMember, asked: () => void): Promise<void> {
+  /** @returns whether it turns out that these have to go each for itself */
+  async #insert({ statement, members, operations }: InsertGroup): Promise<boolean> {
+    this.#beginBrief(members[0]!)
+    for (const operation of operations) this.#connection.ask(operation)
+    if (members.length === 1) {
+      this.#unit(members[0]!)
+      return false
+    }
+    const values = [unitRows(members.map((member) => this.#options.row(member))), quoted(statement.together!.table)]
+    const isApart = await new Promise<boolean>((resolve) =>
+      this.#connection.ask({
+        ...{ statement: appendUnits, values, maxRows: 1 },
+        done: ({ rows }) => resolve(rows[0]![0] === 't'),
+        failed: () => resolve(false),
+      }),
+    )
+    if (isApart) this.#options.apart.add(statement)
+    return isApart
+  }
+
+  #beginBrief(member: WriteMember): void {
+    if (this.#state !== 'fresh') return
+    this.#begin(member)
+    this.#set('lock_timeout', String(this.#options.guestLockMillis))
+  }
+
+  async #runOnce(member: WriteMember, inserts: InsertsTogether, asked: () => void): Promise<void> {
     const { actor } = member.options
     const session = new PostgresWriteSession({
       careful: false,
@@ -135,15 +167,19 @@ export class PostgresWriteTurn {
       // Also where it is alone: it holds a lane up for no longer than that.
       isGuest: true,
       connection: () => {
-        if (this.#state === 'fresh') {
-          this.#begin(member)
-          this.#set('lock_timeout', String(this.#options.guestLockMillis))
-        }
+        this.#beginBrief(member)
         return this.#connection
       },
       sent: () => {
-        this.#tell(this.#options.row(member))
+        this.#unit(member)
         asked()
+      },
+      together: (statement) => {
+        if (!statement.together || this.#options.apart.has(statement)) return undefined
+        return (operation) => {
+          inserts.add(member, operation)
+          asked()
+        }
       },
     })
     await this.#work(member, session)
@@ -259,7 +295,7 @@ export class PostgresWriteTurn {
     }
     if (failed) this.#undo(session, asked)
     else if (asked) {
-      if (this.#transaction !== undefined) this.#tell(this.#options.row(member))
+      if (this.#transaction !== undefined) this.#unit(member)
       if (session.hasSavepoint) this.#connection.tell(memberSavepoint.release)
       this.#isUsed = true
     }
@@ -271,8 +307,9 @@ export class PostgresWriteTurn {
     this.#done.push(member)
   }
 
-  #tell({ statement, values }: OwnStatement): void {
-    this.#connection.ask({ statement, values: wireValues(values), maxRows: 1, done: nothing, failed: nothing })
+  #unit(member: WriteMember): void {
+    const values = [this.#options.row(member)]
+    this.#connection.ask({ statement: appendUnit, values, maxRows: 1, done: nothing, failed: nothing })
   }
 
   #undo(session: PostgresWriteSession, asked: boolean): void {

@@ -14,7 +14,7 @@ import { StartOver } from './postgres-session.ts'
 import type { WriteMember } from './postgres-write-member.ts'
 import { PostgresWriteTurn, type TurnEnd, type TurnOptions } from './postgres-write-turn.ts'
 
-export interface WriterOptions extends Omit<TurnOptions, 'lastTicket'> {
+export interface WriterOptions extends Omit<TurnOptions, 'apart' | 'lastTicket'> {
   /** Writes that may wait. */
   maxWaiting: number
   /** Connections that may write at the same time. */
@@ -69,7 +69,7 @@ export class PostgresWriter {
   constructor(pool: PostgresPool, options: WriterOptions) {
     this.#pool = pool
     this.#options = options
-    this.#turnOptions = { ...options, lastTicket: () => this.#ticket }
+    this.#turnOptions = { ...options, apart: new WeakSet(), lastTicket: () => this.#ticket }
     this.#queue = new WriteQueue(options.maxWaiting)
   }
 

@@ -1,5 +1,5 @@
 import type { AnyModel } from '../../schema/index.ts'
-import type { MaybePromise, Session, SqlValue } from '../storage.ts'
+import type { InsertTogether, MaybePromise, Session, SqlValue, Statement } from '../storage.ts'
 import { sql } from './kysely.ts'
 import type { LinkWriter } from './links.ts'
 import { attempt, chain, each } from './maybe-promise.ts'
@@ -189,7 +189,23 @@ function compileInsert(
 ): WriteTemplate {
   const { returned, ...rest } = returning(plans, plan, fields, document)
   const query = sql`${insertInto(plan, columns, rows)} returning ${returned}`
-  return { ...rest, ...compileTemplate(plans.dialect, query, 'bounded') }
+  const template = compileTemplate(plans.dialect, query, 'bounded')
+  // What comes from several calls is laid out by one after another.
+  if (rows > 1 || columns.length === 0 || !template.inOrder) return { ...rest, ...template }
+  const many = (count: number) => compileInsert(plans, plan, columns, count, fields, document).statement
+  return { ...rest, ...template, statement: { ...template.statement, together: togetherOf(plan.name, many) } }
+}
+
+function togetherOf(table: string, compile: (rows: number) => Statement): InsertTogether {
+  const statements = new Map<number, Statement>()
+  return {
+    table,
+    of(rows) {
+      let statement = statements.get(rows)
+      if (!statement) statements.set(rows, (statement = compile(rows)))
+      return statement
+    },
+  }
 }
 
 /** `insert into … values …`, with the rows' values in the first slots. */

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
@@ -5,6 +6,8 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { appSource, Child, command, folderWith } from '../../test/api/child-app.ts'
+import { silentLogger } from '../observe/index.ts'
+import { Supervisor } from './supervisor.ts'
 
 const secret = 'abcdefghijklmnopqrstuvwxyz012345'
 
@@ -183,6 +186,52 @@ describe('a reload', () => {
     await child.says(/reloaded: all 1 processes are new/)
     expect((await ask(`${url}/version`)).body).toBe('"three"')
   })
+})
+
+test('one that ends while its replacement starts, which ends too, is started again once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  // It serves, or as its file says later, never does.
+  const folder = folderWith({
+    'child.js': `
+      const { readFileSync } = require('node:fs')
+      process.on('message', ({ kind }) => kind === 'stop' && process.exit(0))
+      if (readFileSync(__dirname + '/serves', 'latin1') === 'yes') process.send({ kind: 'ready', drain: 0 })
+      console.log(process.pid)`,
+    serves: 'yes',
+  })
+  const said: string[] = []
+  const pids: number[] = []
+  const heard = new EventEmitter()
+  const hear = <T>(list: T[], one: T) => {
+    list.push(one)
+    heard.emit('more')
+  }
+  const until = async (done: () => boolean) => {
+    while (!done()) await once(heard, 'more')
+  }
+  const supervisor = new Supervisor({
+    program: path.join(folder, 'child.js'),
+    environment: process.env,
+    args: [],
+    processes: 1,
+    onLines: (lines) => hear(pids, Number(lines.toString())),
+    log: { ...silentLogger, info: (line) => hear(said, line), error: (line) => hear(said, line) },
+  })
+  const ends = () => said.filter((line) => line.includes('ended by itself'))
+  const ended = supervisor.run()
+  await until(() => pids.length === 1)
+  writeFileSync(path.join(folder, 'serves'), 'no')
+  supervisor.reload()
+  await until(() => pids.length === 2)
+  for (const [at, pid] of pids.entries()) {
+    process.kill(pid, 'SIGKILL')
+    await until(() => ends().length === at + 1)
+  }
+  vi.advanceTimersByTime(60_000)
+  supervisor.stop('SIGTERM')
+  expect(said.at(-1)).toMatch(/^SIGTERM: 1 processes finish/)
+  expect(await ended).toBe(0)
 })
 
 describe('an app that cannot start', () => {

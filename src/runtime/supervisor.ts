@@ -275,6 +275,8 @@ export class Supervisor {
 
   #again(slot: Slot, { code, signal }: Ended): void {
     if (this.#state !== 'serving') return
+    // The process may have ended while one that was to replace it started, and then that one too.
+    clearTimeout(slot.pause)
     const { child } = slot
     const hasServed = child?.servedFor ?? 0
     slot.failures = hasServed >= stableMillis ? 1 : slot.failures + 1

@@ -30,6 +30,10 @@ export interface IdempotencyOptions {
 
 const writeDeadline = 10_000
 
+/** Records that one transaction removes, and those that expired with the last of them: some milliseconds of a write turn. */
+const prunedAtOnce = 1000
+const pruneWrite = { deadline: writeDeadline, isolation: 'committed' } as const
+
 /**
  * Idempotency keys.
  *
@@ -137,17 +141,28 @@ export class Idempotency {
     })
   }
 
-  /** Removes the records that have expired. */
+  /** Removes the records that have expired, in small transactions. @returns how many */
   async prune(): Promise<number> {
-    const expired: Condition = {
-      kind: 'compare',
-      column: 'expiresAt',
-      type: { type: 'timestamp' },
-      comparison: { operator: 'lte', value: new Date(this.#now()) },
+    const now = new Date(this.#now())
+    for (let count = 0; ; ) {
+      const { gone, isLast } = await this.#storage.write(pruneWrite, (session) => this.#pruneStep(session, now))
+      count += gone
+      if (isLast) return count
     }
-    return this.#storage.write({ deadline: writeDeadline }, (session) =>
-      this.#queries.deleteMany(session, IdempotencyRecord, expired),
-    )
+  }
+
+  async #pruneStep(session: Session, now: Date): Promise<{ gone: number; isLast: boolean }> {
+    const asked = {
+      where: expiredBy(now),
+      sort: 'expiresAt',
+      fields: ['expiresAt'],
+      offset: prunedAtOnce - 1,
+      limit: 1,
+    }
+    const { rows } = await this.#queries.find(session, IdempotencyRecord, asked)
+    const last = rows[0] as Row<typeof IdempotencyRecord> | undefined
+    const gone = await this.#queries.deleteMany(session, IdempotencyRecord, expiredBy(last?.expiresAt ?? now))
+    return { gone, isLast: last === undefined }
   }
 
   async #read(
@@ -172,6 +187,15 @@ export class Idempotency {
 }
 
 type Nullable<T> = { [K in keyof T]: T[K] | null }
+
+function expiredBy(instant: Date): Condition {
+  return {
+    kind: 'compare',
+    column: 'expiresAt',
+    type: { type: 'timestamp' },
+    comparison: { operator: 'lte', value: instant },
+  }
+}
 
 async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Idempotency, IdempotencyRecord, type IdempotentRequest, type StoredAnswer } from '../../src/commit/index.ts'
 import { openUnits, Tag, type UnitFixture } from './unit-fixture.ts'
 
@@ -102,6 +102,21 @@ describe('in a transaction', () => {
     expect(await idempotency.prune()).toBe(1)
     expect(await records()).toMatchObject([{ key: 'l' }])
     expect(await idempotency.prune()).toBe(0)
+  })
+
+  test('however many have expired, one transaction removes 1,000 of them', async () => {
+    const record = { ...request, state: 'started' as const, owner: 'o' }
+    const expired = Array.from({ length: 2001 }, (_, at) => ({
+      ...record,
+      key: `${at}`,
+      expiresAt: new Date(clock.now - at),
+    }))
+    const fresh = { ...record, expiresAt: new Date(clock.now + 1) }
+    await fixture.write('system', (db) => db.insert(IdempotencyRecord, [...expired, fresh]))
+    const write = vi.spyOn(fixture.storage, 'write')
+    expect(await idempotency.prune()).toBe(2001)
+    expect(write).toHaveBeenCalledTimes(3)
+    expect(await records()).toMatchObject([{ key: 'k' }])
   })
 
   test('records are no part of the log, and for nobody to read', async () => {

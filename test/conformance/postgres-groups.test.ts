@@ -2,7 +2,7 @@
 import net from 'node:net'
 import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createPostgresStorage, type PostgresOptions, type Storage } from '../../src/storage/index.ts'
+import { createPostgresStorage, type PostgresOptions, type Session, type Storage } from '../../src/storage/index.ts'
 import { missingServer, newDatabase } from './postgres-database.ts'
 import { ample, codeOf, insertPerson, key, names, schema, speak, sql, write } from './storage-fixture.ts'
 import { postgresWords } from './storage-postgres-words.ts'
@@ -34,6 +34,13 @@ async function openAt(url: string, options: Partial<PostgresOptions> = {}): Prom
   return storage
 }
 
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  cleanups.push(() => client.end())
+  await client.connect()
+  return client
+}
+
 const missing = missingServer()
 describe.skipIf(missing)(`writes on several connections${missing ? ` (skipped: ${missing})` : ''}`, () => {
   // By them a lost COMMIT is looked up: one that was another's would pass for one's own.
@@ -44,10 +51,8 @@ describe.skipIf(missing)(`writes on several connections${missing ? ` (skipped: $
       for (let n = 0; n < 5; n++) await write(storage, (session) => insertPerson(session, first + n))
       await storage.close()
     }
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
+    const client = await connect(url)
     const { rows } = await client.query('select row::json ->> 4 as name from monobloc_log where operation = 5')
-    await client.end()
     expect(rows).toHaveLength(10)
     expect(new Set(rows.map(({ name }) => name)).size).toBe(10)
   })
@@ -116,6 +121,73 @@ describe.skipIf(missing)(`writes on several connections${missing ? ` (skipped: $
     const codes = await Promise.all(Array.from({ length: 12 }, (_, n) => codeOf(deferred(n))))
     expect(codes.filter((code) => code !== 'no error')).toHaveLength(1)
     expect(await names(storage)).toHaveLength(11)
+  })
+
+  test('are there once they were acknowledged, though their row in the log failed and who came next was undone', async () => {
+    const url = await newUrl()
+    const storage = await openAt(url, { connections: 3, writers: 1 })
+    const other = await connect(url)
+    await other.query('create table unlogged (n int)')
+    await other.query('begin; lock table monobloc_log in exclusive mode')
+    const put = (session: Session, n: number) => session.raw(`insert into unlogged values (${n})`, [])
+    const first = write(storage, (session) => session.value(sql('select count(*) from person'), []))
+    const acknowledged = write(storage, (session) => put(session, 1))
+    const throwing = write(storage, (session) => {
+      void Promise.resolve(put(session, 2)).catch(() => {})
+      throw new Error('no')
+    }).catch((error: Error) => error.message)
+    // Longer than they wait for a lock in a transaction that they share.
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await other.query('commit')
+    await Promise.all([first, acknowledged])
+    expect(await throwing).toBe('no')
+    expect((await other.query('select n from unlogged')).rows).toEqual([{ n: 1 }])
+  })
+
+  test('that are brief run again when their row in the log could not be written', async () => {
+    const url = await newUrl()
+    const storage = await openAt(url)
+    const other = await connect(url)
+    await other.query('create table unlogged (n int)')
+    const put = () =>
+      storage.write({ deadline: ample, label: 'put' }, (session) =>
+        session.run(sql('insert into unlogged values (1)'), []),
+      )
+    for (let n = 0; n < 10; n++) await put()
+    await other.query('begin; lock table monobloc_log in exclusive mode')
+    const waiting = put()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await other.query('commit')
+    await waiting
+    expect((await other.query('select n from unlogged')).rows).toHaveLength(11)
+  })
+
+  test('that wait for a connection wait until their own deadline', async () => {
+    const storage = await openAt(await newUrl(), { connections: 1, writers: 1 })
+    // Timers that are early by a part of a millisecond are the rule, not without exception.
+    for (let time = 0; time < 4; time++) {
+      const reading = storage.read({ deadline: ample }, (session) => session.value(sql('select pg_sleep(0.4)'), []))
+      const late = codeOf(storage.write({ deadline: 100 }, (session) => insertPerson(session, 1)))
+      const patient = write(storage, (session) => insertPerson(session, 10 + time))
+      expect(await late).toBe('database_busy')
+      await Promise.all([reading, patient])
+    }
+    expect(await names(storage)).toHaveLength(4)
+  })
+
+  test('do not wait for one that waits for a lock, as long as there are lanes', async () => {
+    const url = await newUrl()
+    const storage = await openAt(url)
+    await write(storage, (session) => insertPerson(session, 1))
+    const other = await connect(url)
+    await other.query(`begin; select from person where id = '${key(1)}' for update`)
+    const ended: string[] = []
+    const rename = sql("update person set name = 'x' where id = ?")
+    const slow = write(storage, (session) => session.run(rename, [key(1)])).then(() => ended.push('slow'))
+    await write(storage, (session) => insertPerson(session, 2)).then(() => ended.push('quick'))
+    await other.query('commit')
+    await slow
+    expect(ended).toEqual(['quick', 'slow'])
   })
 
   test('of one statement each are read together, and one that fails takes nobody along', async () => {

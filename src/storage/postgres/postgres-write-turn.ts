@@ -1,7 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { quoted } from '../sql/quoted.ts'
 import type { Statement, WriteOptions } from '../storage.ts'
-import type { Answer } from './postgres-batch.ts'
+import { type Answer, Skipped } from './postgres-batch.ts'
 import { appendUnit, appendUnits, unitRows } from './postgres-commit-rows.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { translateError } from './postgres-errors.ts'
@@ -106,19 +106,24 @@ export class PostgresWriteTurn {
    * asks nothing more. Without savepoints: where one of them fails, or does ask more, nothing of this turn stays, and all
    * run again, each for itself.
    */
-  async runTogether(members: readonly WriteMember[]): Promise<void> {
+  async runTogether(waiting: readonly WriteMember[]): Promise<void> {
+    const members: WriteMember[] = []
     const works: Promise<void>[] = []
     const inserts = new InsertsTogether()
-    for (const member of members) {
+    for (const member of waiting) {
+      // Its deadline came while somebody before it had not asked yet.
+      if (member.state === 'settled') continue
+      members.push(member)
       const { promise: asked, resolve } = Promise.withResolvers<void>()
       works.push(this.#runOnce(member, inserts, resolve))
       await asked
     }
     const apart = inserts.groups().map((group) => this.#insert(group))
-    works.push(this.#numbered())
+    const failure = await this.#numbered()
     await Promise.all(works)
     const areApart = (await Promise.all(apart)).includes(true)
-    if (!areApart && !this.#connection.isLost && !members.some((member) => isSpoilt(member))) {
+    const isSpoiltByOne = members.some((member) => isSpoilt(member))
+    if (failure === undefined && !areApart && !isSpoiltByOne && !this.#connection.isLost) {
       this.#isUsed = members.some(({ session }) => session!.steps > 0)
       for (const member of members) this.#hasEnded(member)
       return
@@ -127,7 +132,7 @@ export class PostgresWriteTurn {
     this.#state = 'broken'
     for (const member of members) {
       member.single = true
-      member.obstacle = member.session!.lost
+      member.obstacle = member.session!.lost ?? (isSpoiltByOne ? undefined : failure)
     }
     this.#again.push(...members)
   }
@@ -224,7 +229,7 @@ export class PostgresWriteTurn {
     const refusal = failed ? undefined : session.refusal()
     session.over()
     if (session.isPending) await session.settled()
-    member.failed = failed || refusal !== undefined
+    member.failed = failed || refusal !== undefined || isSettled(member)
     member.outcome = refusal ?? outcome
   }
 
@@ -256,15 +261,16 @@ export class PostgresWriteTurn {
     this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done: this.#isNumbered, failed: nothing })
   }
 
-  /** Asks for the number, whatever has been written. */
-  #numbered(): Promise<void> {
+  /** Asks for the number, whatever has been written. @returns why it, or anything before it, has failed */
+  #numbered(): Promise<unknown> {
     if (this.#state !== 'begun') return Promise.resolve()
     return new Promise((resolve) => {
       const done = (answer: Answer) => {
         this.#isNumbered(answer)
-        resolve()
+        resolve(undefined)
       }
-      this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done, failed: () => resolve() })
+      const failed = (error: unknown) => resolve(error instanceof Skipped ? error.cause : error)
+      this.#connection.ask({ statement: ownNumber, values: [], maxRows: 1, done, failed })
     })
   }
 
@@ -295,8 +301,9 @@ export class PostgresWriteTurn {
     }
     if (failed) this.#undo(session, asked)
     else if (asked) {
-      if (this.#transaction !== undefined) this.#unit(member)
+      // First, so that who comes next has a savepoint of its own to go back to, or none: this row may fail.
       if (session.hasSavepoint) this.#connection.tell(memberSavepoint.release)
+      if (this.#transaction !== undefined) this.#unit(member)
       this.#isUsed = true
     }
     this.#hasEnded(member)
@@ -411,11 +418,16 @@ function isolationOf({ options }: WriteMember): Isolation {
 }
 
 /** Nothing of a turn that it is in can stay. */
-function isSpoilt({ session, state, failed, outcome }: WriteMember): boolean {
+function isSpoilt(member: WriteMember): boolean {
+  const { session, failed, outcome } = member
   const { steps, lost, startOver, isFailed } = session!
-  // Settled: its deadline came while it waited for the others, and it was told that it was not saved.
-  const isOver = failed || startOver || isFailed || lost !== undefined || state === 'settled'
+  const isOver = failed || startOver || isFailed || lost !== undefined || isSettled(member)
   return steps > 0 && (isOver || outcome instanceof StartOver)
+}
+
+/** It was told that it was not saved, when its deadline came. */
+function isSettled({ state }: WriteMember): boolean {
+  return state === 'settled'
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

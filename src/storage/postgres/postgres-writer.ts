@@ -5,7 +5,7 @@ import { Gathering } from '../gathering.ts'
 import type { MaybePromise, Session, WriteOptions } from '../storage.ts'
 import { WriteQueue } from '../write-queue.ts'
 import { BriefWork } from './postgres-brief-work.ts'
-import { answerFor } from './postgres-connect-errors.ts'
+import { answerFor, isMisconfigured } from './postgres-connect-errors.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 import { endsConnection } from './postgres-lost.ts'
 import type { LostTransaction, Outcome } from './postgres-outcome.ts'
@@ -59,6 +59,8 @@ export class PostgresWriter {
   #isGathering = false
   #isPumping = false
   #lanes = 0
+  /** Lanes that have no member yet: they wait for a connection, or for others to share their turn. */
+  #free = 0
   /** When each turn of brief work that is under way began, on the monotonic clock. */
   readonly #briefTurns = new Set<number>()
   #patience: NodeJS.Timeout | undefined
@@ -123,7 +125,9 @@ export class PostgresWriter {
   }
 
   #pump(): void {
-    for (let { first } = this.#queue; first && this.#lanes < this.#options.lanes; { first } = this.#queue) {
+    // More lanes than members would find nothing to do.
+    while (this.#lanes < this.#options.lanes && this.#free < this.#queue.length) {
+      const first = this.#queue.first!
       const isBrief = this.#isBrief(first)
       if (isBrief && !this.#mayBeginBrief()) return
       this.#lanes++
@@ -132,8 +136,6 @@ export class PostgresWriter {
         if (this.#lanes === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
         this.#pump()
       })
-      // More lanes than members would find nothing to do.
-      if (this.#lanes >= this.#queue.length) return
     }
   }
 
@@ -155,13 +157,16 @@ export class PostgresWriter {
 
   async #lane(first: WriteMember, isBrief: boolean): Promise<void> {
     if (isBrief) this.#isGathering = true
+    this.#free++
     let connection: PostgresConnection
     try {
       connection = this.#pool.takeIdle() ?? (await this.#pool.take(first.deadlineAt, 'database_busy', true))
     } catch (error) {
       if (isBrief) this.#isGathering = false
-      this.#notBegun(first, error)
+      this.#notBegun(error)
       return
+    } finally {
+      this.#free--
     }
     try {
       do {
@@ -181,8 +186,10 @@ export class PostgresWriter {
   /** Waits for others to share the turn. */
   async #gather(): Promise<void> {
     this.#isGathering = true
+    this.#free++
     while (!this.#gathering.isOver() && this.#queue.length < this.#options.maxMembers)
       await new Promise<void>((resolve) => setImmediate(resolve))
+    this.#free--
     this.#isGathering = false
   }
 
@@ -249,8 +256,9 @@ export class PostgresWriter {
   #learn(member: WriteMember): void {
     const { session, failed, outcome, options } = member
     member.connection = undefined
-    const isBrief = session!.steps === 1 && !session!.startOver && !failed && !(outcome instanceof StartOver)
-    if (session!.steps > 0) this.#brief.note(options.label, isBrief)
+    if (!session) return
+    const isBrief = session.steps === 1 && !session.startOver && !failed && !(outcome instanceof StartOver)
+    if (session.steps > 0) this.#brief.note(options.label, isBrief)
   }
 
   #next(turn: PostgresWriteTurn, startedAt: number): WriteMember | undefined {
@@ -316,10 +324,10 @@ export class PostgresWriter {
     }, pause)
   }
 
-  #notBegun(first: WriteMember, error: unknown): void {
+  #notBegun(error: unknown): void {
     const now = performance.now()
     // Those whose time is over too, and all of them where waiting is of no use.
-    const isHopeless = now < first.deadlineAt
+    const isHopeless = this.#pool.isClosed || isMisconfigured(this.#pool.failure)
     for (const member of this.#queue.remove((one) => isHopeless || one.deadlineAt <= now)) this.#settle(member, error)
   }
 

@@ -30,11 +30,12 @@ shared.quiet = which === 'next'
 const closingTime = 1500
 
 function stop(patience: number | undefined): void {
-  supervised.patience = patience
-  if (supervised.isStopping) return
-  supervised.isStopping = true
   const late = () => process.exit(exitCodes.failure)
   setTimeout(late, supervised.drain + (patience ?? 0) + closingTime).unref()
+  supervised.patience = patience
+  if (patience === undefined) supervised.hurried.resolve()
+  if (supervised.isStopping) return
+  supervised.isStopping = true
   void Promise.allSettled(shared.apps.map((app) => app.stop())).then((ends) => {
     process.exit(ends.some(({ status }) => status === 'rejected') ? exitCodes.failure : exitCodes.ok)
   })

@@ -10,13 +10,14 @@ import type { BackendOptions, RunOptions, StartOptions } from './backend-types.t
 import { compose } from './compose.ts'
 import type { ComposedData } from './compose-data.ts'
 import { type Config, loadConfig } from './config.ts'
-import { ConnectionDrain } from './connection-drain.ts'
+import { ConnectionDrain, type DrainResult } from './connection-drain.ts'
 import { EmbeddedRequests } from './embedded-requests.ts'
 import { type Address, checkPort, listenOn } from './listening.ts'
 import { programs } from './program-registry.ts'
 import { allServed } from './served.ts'
 import { type Service, service, services } from './service.ts'
 import { wantsColour } from './start-report.ts'
+import type { SupervisedProcess } from './supervised-process.ts'
 
 export interface AppRun extends Service {
   readonly config: Config
@@ -94,10 +95,8 @@ export async function createAppRun(options: RunOptions, start: StartOptions): Pr
       run.address = undefined
       await supervised?.leave()
       composed.endStreams()
-      const patience = supervised?.patience
-      const grace = patience ?? Math.min(idleGrace[config.mode], config.drain)
       const [own, others] = await Promise.all([
-        listen ? drain.drain({ deadline: config.drain + (patience ?? 0), idleGrace: grace }) : { cut: 0 },
+        listen ? drained(drain, config, supervised) : { cut: 0 },
         embedded.drain(config.drain),
       ])
       const cut = own.cut + others
@@ -135,6 +134,18 @@ export async function createAppRun(options: RunOptions, start: StartOptions): Pr
     unref: () => void composed.server.unref().on('connection', (socket) => socket.unref()),
   }
   return run
+}
+
+/** With a supervisor's patience, for as long as it has some. */
+function drained(
+  drain: ConnectionDrain,
+  config: Config,
+  supervised: SupervisedProcess | undefined,
+): Promise<DrainResult> {
+  const usual = { deadline: config.drain, idleGrace: Math.min(idleGrace[config.mode], config.drain) }
+  void supervised?.hurried.promise.then(() => drain.drain(usual))
+  const patience = supervised?.patience
+  return drain.drain(patience === undefined ? usual : { deadline: config.drain + patience, idleGrace: patience })
 }
 
 function hasUsers({ serve }: BackendOptions): boolean {

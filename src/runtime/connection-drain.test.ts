@@ -126,6 +126,15 @@ describe('draining', () => {
     expect(await first).toEqual({ cut: 1 })
     await client.close()
   })
+  test('is hastened by a second call, and not delayed by a third', async () => {
+    const { drain, port } = await served()
+    const client = await connection(port)
+    await vi.waitFor(() => expect(drain.connections).toBe(1), 45_000)
+    const done = drain.drain(patient)
+    for (const idleGrace of [10, 60_000]) expect(drain.drain({ deadline: 60_000, idleGrace })).toBe(done)
+    await client.close()
+    expect(await done).toEqual({ cut: 0 })
+  })
   test('is over at once without connections', async () => {
     const { drain } = await served()
     expect(await drain.drain(patient)).toEqual({ cut: 0 })

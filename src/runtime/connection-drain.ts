@@ -9,9 +9,9 @@ import type { Server, ServerResponse } from 'node:http'
 import net from 'node:net'
 
 export interface DrainOptions {
-  /** Milliseconds from the beginning until connections with a request under way are cut. */
+  /** Milliseconds from the call until connections with a request under way are cut. */
   deadline: number
-  /** Milliseconds from the beginning until idle connections are closed: more than a client's way here and back. */
+  /** Milliseconds from the call until idle connections are closed: more than a client's way here and back. */
   idleGrace: number
 }
 
@@ -31,6 +31,9 @@ export class ConnectionDrain {
   readonly #server: Server
   readonly #sockets = new Set<HttpSocket>()
   #draining: Promise<DrainResult> | undefined
+  /** On the monotonic clock: when what is under way is cut, and idle connections are closed. */
+  #cutAt = Number.POSITIVE_INFINITY
+  #idleUntil = Number.POSITIVE_INFINITY
 
   /** Must be made before the server accepts its first connection. */
   constructor(server: Server) {
@@ -45,13 +48,15 @@ export class ConnectionDrain {
     return this.#sockets.size
   }
 
-  /** Resolves when no connection is left. The second call joins the first. */
-  drain(options: DrainOptions): Promise<DrainResult> {
-    return (this.#draining ??= this.#drain(options))
+  /** Resolves when no connection is left. A second call joins the first, and can only hasten it. */
+  drain({ deadline, idleGrace }: DrainOptions): Promise<DrainResult> {
+    const now = performance.now()
+    this.#cutAt = Math.min(this.#cutAt, now + deadline)
+    this.#idleUntil = Math.min(this.#idleUntil, now + idleGrace)
+    return (this.#draining ??= this.#drain())
   }
 
-  async #drain({ deadline, idleGrace }: DrainOptions): Promise<DrainResult> {
-    const begun = performance.now()
+  async #drain(): Promise<DrainResult> {
     // net's close: http's would destroy idle connections at once. One that is handed its connections does not listen, and
     // is closed before they are.
     const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.#server, () => resolve())).then(
@@ -61,9 +66,9 @@ export class ConnectionDrain {
     for (const { _httpMessage } of this.#sockets) if (_httpMessage) closeAfter(_httpMessage)
     let cut = 0
     const look = setInterval(() => {
-      const passed = performance.now() - begun
-      if (passed >= deadline) cut += this.#destroy(() => true)
-      else if (passed >= idleGrace) this.#closeIdle()
+      const now = performance.now()
+      if (now >= this.#cutAt) cut += this.#destroy(() => true)
+      else if (now >= this.#idleUntil) this.#closeIdle()
     }, lookEvery)
     await closed
     clearInterval(look)

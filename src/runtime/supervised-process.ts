@@ -29,6 +29,8 @@ export class SupervisedProcess {
   patience: number | undefined
   /** It was told to stop. */
   isStopping = false
+  /** It was told to stop without patience, maybe after it began to with some. */
+  readonly hurried = Promise.withResolvers<void>()
   /** Milliseconds that requests under way get, as its configuration says. */
   drain = 0
   /** What the supervisor said last. */

@@ -172,6 +172,30 @@ describe('a reload', () => {
     child.process.kill('SIGTERM')
     expect((await child.exit).code).toBe(0)
   })
+  test('hurries those of the reload before, and SIGTERM those of this one, with a connection on which nothing comes', async () => {
+    const { child } = start('1')
+    const port = Number(new URL(await child.url()).port)
+    const idle = async () => {
+      const socket = net.connect(port, '127.0.0.1').resume()
+      onTestFinished(() => void socket.destroy())
+      await new Promise(
+        (resolve) => socket.write('GET /version HTTP/1.1\r\nHost: a\r\n\r\n') && socket.once('data', resolve),
+      )
+      return socket
+    }
+    const reload = async () => {
+      const from = child.text.length
+      child.process.kill('SIGHUP')
+      await child.says(/reloaded: all 1 processes are new/, from)
+    }
+    const closed = once(await idle(), 'close')
+    await reload()
+    await idle()
+    await reload()
+    await closed
+    child.process.kill('SIGTERM')
+    expect(await child.exit).toEqual({ code: 0, signal: null })
+  })
   test('of a version that does not start leaves the old one serving, and says so', async () => {
     const { folder, child } = start('1')
     const url = await child.url()

@@ -283,6 +283,7 @@ export class Exchange {
   #run(): void {
     const unit = this.#unit()
     const running = this.app.host.run(unit, (scope) => this.#work(scope))
+    if (this.#form && isPromise(running)) this.#form.unit = running
     // Units of work end at their own deadline, which knows whether a commit is under way; without one we count.
     if (unit.mode === false) this.#limited(running, this.answer)
     else this.#when(running, this.answer)
@@ -296,6 +297,7 @@ export class Exchange {
   }
 
   #answerOf(value: unknown, context: HandlerContext): MaybePromise<Answer> {
+    if (this.#form && this.route!.mode === false) this.#form.isNamed = true
     const effects = ScopedDb.finish(context.db)
     return effects ? effects.then(() => this.#made(value, context)) : this.#made(value, context)
   }
@@ -315,7 +317,7 @@ export class Exchange {
     sendAnswer(this, answer)
   }
 
-  /** Removes the files that the request has kept: nothing that was committed names them. */
+  /** Removes the files that the request has kept, once it is known that nothing that was committed names them. */
   takeBack(): void {
     this.#form?.takeBack()
   }

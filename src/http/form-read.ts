@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Busboy } from '@fastify/busboy'
 import { MonoblocError } from '../errors.ts'
+import type { Answer } from './answer.ts'
 import { FileField, type FormBody } from './form.ts'
 import { FileCheck, tooLarge } from './form-check.ts'
 import { cleanName, UploadedFile } from './form-file.ts'
@@ -16,7 +17,8 @@ import type { UploadFolder } from './upload-folder.ts'
 // States: receiving → received, or refused; then ended, with the connection's end or the answer's.
 // While it receives, each part goes to disk as it comes and no faster than the disk takes it. The first thing that is wrong
 // refuses the whole: what is still to come is dropped. Ended, every file is removed that was not kept; one that was kept is
-// taken back when the request fails: an answer of any status has committed what names it. A crash leaves the files in a folder that the next start removes.
+// taken back when the request fails, but for what may have been committed: an answer of any status has committed what names
+// it. A crash leaves the files in a folder that the next start removes.
 
 interface FormReadOptions {
   form: FormBody
@@ -52,6 +54,10 @@ export class FormRead {
   #timers: NodeJS.Timeout[] = []
   /** Milliseconds that it took to arrive. */
   took = 0
+  /** The handler's. Given up at its deadline it may go on, outside a transaction, and commit yet. */
+  unit: Promise<Pick<Answer, 'replayed'>> | undefined
+  /** The handler has ended well, outside a transaction: what it has committed may name what was kept. */
+  isNamed = false
 
   constructor(options: FormReadOptions) {
     this.#options = options
@@ -263,8 +269,20 @@ export class FormRead {
     ]
   }
 
-  /** Removes what was kept, and what still will be: the request has failed, or was answered by an earlier one. */
+  /**
+   * Removes what was kept, and what still will be: the request has failed, or was answered by an earlier one. Not before
+   * the handler's unit has ended, and nothing where a row that was committed may name it.
+   */
   takeBack(): void {
+    if (this.unit === undefined) this.#takeBack()
+    else
+      this.unit.then(
+        ({ replayed }) => replayed && this.#takeBack(),
+        (error) => this.isNamed || error?.code === 'commit_unknown' || this.#takeBack(),
+      )
+  }
+
+  #takeBack(): void {
     this.#takenBack = true
     for (const path of this.#kept) this.#remove(path)
   }

@@ -15,7 +15,7 @@ import net from 'node:net'
 import os, { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Backend, backend, define, file, form, model, t } from 'monobloc'
+import { type Backend, backend, define, file, form, MonoblocError, model, t } from 'monobloc'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { call, callRaw, expectProblem } from './call.ts'
@@ -55,10 +55,11 @@ const several = endpoint('POST /several', {
   }),
 })
 const conflicts = endpoint('POST /conflicts', {
-  body: form({ photo: file() }),
+  body: form({ photo: file(), unknown: z.string().optional() }),
   prepare: ({ body: { photo } }) => photo.keep('photos'),
-  async handle({ prepared, db, reply }) {
+  async handle({ prepared, db, reply, body }) {
     await db.insert(Photo, { title: 't', file: prepared, type: '', size: 0 })
+    if (body.unknown) throw new MonoblocError('commit_unknown') // as where the database is lost while it commits
     reply.status(409)
     return { file: prepared }
   },
@@ -75,6 +76,20 @@ const late = endpoint('POST /late', {
     seen.push({ name: 'late', path: photo.path, mode: 0, bytes })
   },
   handle: () => null,
+})
+const gate = Promise.withResolvers<void>()
+const apart = endpoint('POST /apart', {
+  deadline: 1000,
+  transaction: false,
+  body: form({ end: z.enum(['good', 'bad', 'answer']), photo: file() }),
+  returns: z.object({ file: z.string() }),
+  async handle({ body: { end, photo }, db }) {
+    const name = await photo.keep('photos')
+    await gate.promise
+    if (end === 'bad') throw new Error('bad')
+    await db.insert(Photo, { title: 't', file: name, type: '', size: 0 })
+    return end === 'good' ? { file: name } : ({} as never)
+  },
 })
 const slow = endpoint('POST /slow', {
   deadline: 1000,
@@ -97,7 +112,7 @@ afterEach(async () => {
 })
 
 async function start(limits: object = {}, change = (served: Backend) => served): Promise<void> {
-  app = change(backend({ serve: [upload, several, conflicts, late, slow], limits }))
+  app = change(backend({ serve: [upload, several, conflicts, late, apart, slow], limits }))
   port = (await app.start({ port: 0, folder, environment: { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' } })).port
 }
 
@@ -346,19 +361,33 @@ describe('what is left', () => {
     await vi.waitFor(() => expect(photos()).toEqual([first.json.file]), 45_000)
   })
 
-  test.each([false, true])('what a row names, whatever the status of the answer; middleware: %s', async (beside) => {
+  test.each([false, true])('what a row may name, whatever the status of the answer; middleware: %s', async (beside) => {
     await app.stop()
     await start({}, (served) => (beside ? served.use((_request, _response, next) => next()) : served))
     const answer = await send('/conflicts', multipart(['photo', png(10), 'a.png']))
     expect(answer.status).toBe(409)
+    const unknown = await send('/conflicts', multipart(['photo', png(10), 'a.png'], ['unknown', 'yes']))
+    expectProblem(unknown, 503, 'commit_unknown')
     await delay(30)
-    expect(photos()).toEqual([answer.json.file])
+    expect(photos().length).toBe(2)
   })
 
   test('nothing of a file that is kept when the deadline has passed', async () => {
     expectProblem(await send('/late', multipart(['photo', png(10), 'a.png'])), 503, 'deadline_exceeded')
     await vi.waitFor(() => expect(seen.map(({ name }) => name)).toContain('late'), 45_000)
     await vi.waitFor(() => expect(photos()).toEqual([]), 45_000)
+  })
+
+  test('what is committed after the deadline, outside a transaction, and nothing of what is not', async () => {
+    const ends = (end: string) =>
+      send('/apart', multipart(['end', end], ['photo', png(10), 'a.png']), { 'idempotency-key': end })
+    for (const answer of await Promise.all(['good', 'bad'].map(ends))) expectProblem(answer, 503, 'deadline_exceeded')
+    gate.resolve()
+    const { json } = await ends('good')
+    await vi.waitFor(() => expect(photos()).toEqual([json.file]), 45_000)
+    expectProblem(await ends('answer'), 500, 'response_invalid')
+    await delay(30)
+    expect(photos().length).toBe(2)
   })
 
   test('one file of such a request beside middleware', async () => {

@@ -33,7 +33,7 @@ export const campaign: Campaign = {
   seeds: 36,
   slice: [1],
   // Half of them move the WAL into the database all the time, which is rare otherwise.
-  run: (seed, { folder }) => runCrashes(seed, folder, killsPerSeed, { smallWal: seed % 2 === 0 }),
+  run: (seed, { folder, lean }) => runCrashes(seed, folder, lean ? 6 : killsPerSeed, { smallWal: seed % 2 === 0 }),
 }
 
 export async function runCrashes(seed: number, folder: string, kills: number, testing: Testing = {}) {

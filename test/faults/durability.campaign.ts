@@ -32,7 +32,7 @@ export const campaign: Campaign = {
   seeds: 20,
   slice: [1],
   unavailable: whyNoStrace,
-  run: (seed, { folder }) => runPowerLosses(seed, folder, 30, { smallWal: seed % 2 === 0 }),
+  run: (seed, { folder, lean }) => runPowerLosses(seed, folder, lean ? 12 : 30, { smallWal: seed % 2 === 0 }),
 }
 
 export async function runPowerLosses(seed: number, folder: string, moments: number, testing: Testing = {}) {

@@ -23,7 +23,7 @@ const defaultKeepNeeded = { maxAge: followedMillis, maxEntries: 10_000_000 }
 /**
  * Keeps what grows within its bounds: expired idempotency records and old transactions of the commit log are removed, and
  * rows that were deleted longer ago than their model keeps them.
- * A part of a round that fails is logged, and done in the next one.
+ * A part of a round that fails is logged, and done in the next one. A stop waits for the part under way, not for the rest.
  */
 export function createUpkeep({
   idempotency,
@@ -35,7 +35,7 @@ export function createUpkeep({
   ...data
 }: UpkeepOptions): Service {
   let timer: NodeJS.Timeout | undefined
-  let round: Promise<void> = Promise.resolve()
+  let round: Promise<void> | undefined
 
   const steps: (() => Promise<unknown>)[] = [
     () => idempotency.prune(),
@@ -54,19 +54,20 @@ export function createUpkeep({
 
   async function tidy(): Promise<void> {
     for (const step of steps)
-      await step().catch((error) => log.warn('upkeep: a part of this round failed', { err: error }))
+      if (timer) await step().catch((error) => log.warn('upkeep: a part of this round failed', { err: error }))
   }
 
   return service({
     name: 'upkeep',
     start() {
       timer = setInterval(() => {
-        round = round.then(tidy)
+        round ??= tidy().finally(() => (round = undefined))
       }, every)
       timer.unref()
     },
     async stop() {
       clearInterval(timer)
+      timer = undefined
       await round
     },
   })

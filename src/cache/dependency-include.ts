@@ -3,6 +3,7 @@ import {
   allOf,
   type ColumnType,
   type Condition,
+  deletionOf,
   everything,
   type Field,
   kindOf,
@@ -20,6 +21,8 @@ type Includes = NonNullable<GetQuery['include']>
 interface IncludeOptions {
   where?: unknown
   withDeleted?: boolean
+  sort?: string | readonly string[]
+  limit?: number
   fields?: readonly string[]
   include?: Includes
   count?: string
@@ -76,14 +79,15 @@ function shownRows(reading: Reading): Dependency[] {
   const { to, via } = relation
   const found = parents.flatMap((parent): AnyRow[] => asRows(parent[name]))
   const deeper = options.include ? includedRows(schema, to, found, options.include, restrict) : []
-  const shows = shownAt(schema, to, options)
+  const shows = withOrder(shownAt(schema, to, options), relation, options)
   if (via.kind === 'inverse') return [rowsOf(to.name, allOf([where, ofParents(reading, via.field)]), shows), ...deeper]
   const links = via.kind === 'link' ? [rowsOf(via.table, linksOf(reading, via.near), undefined)] : []
   const keys = keysIn(to, found)
   // What refers to a row that everybody may see shows it; else it refers to none, which its own column says.
   const isMissing = via.kind === 'ref' && where !== everything && found.length < parents.length
-  // A row that is hidden may come to be shown, and nothing that is shown tells which.
-  if (!keys || isMissing || (via.kind === 'link' && where !== everything)) {
+  // A row that is hidden, or beyond the limit, may come to be shown, and nothing that is shown tells which.
+  const isChosen = where !== everything || (options.limit !== undefined && options.sort !== undefined)
+  if (!keys || isMissing || (via.kind === 'link' && isChosen)) {
     return [...links, rowsOf(to.name, everything, visibleBy(shows, where)), ...deeper]
   }
   const columns = visibleBy(shows, where)
@@ -104,6 +108,18 @@ function countedRows(reading: Reading): Dependency[] {
 function asRows(included: unknown): AnyRow[] {
   if (included === null || included === undefined) return []
   return Array.isArray(included) ? (included as AnyRow[]) : [included as AnyRow]
+}
+
+/** What a row shows, and what says where it stands among those of its parent, or that it is the one of them to be shown. */
+function withOrder(
+  shows: ReadonlySet<string> | undefined,
+  { to, via, many }: Relation,
+  { sort = [], withDeleted }: IncludeOptions,
+): ReadonlySet<string> | undefined {
+  if (!shows) return shows
+  if (many) return new Set([...shows, ...(String(sort).match(/[^-,][^,]*/g) ?? [])])
+  const deletion = via.kind === 'inverse' && withDeleted ? deletionOf(to) : null
+  return deletion ? new Set([...shows, deletion.field]) : shows
 }
 
 /** What a row shows, and what decides whether it is shown. */

@@ -1,0 +1,112 @@
+// Functions whose results are kept, by themselves: what their results depend on, and what is never kept.
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { createCached, ExactCache } from '../../src/cache/index.ts'
+import { Units } from '../../src/commit/index.ts'
+import { model, t } from '../../src/schema/index.ts'
+import { Queries } from '../../src/storage/index.ts'
+import { engine } from './engine.ts'
+import { open } from './unit-fixture.ts'
+
+const Tag = model('tag', { id: t.serial(), name: t.text(), score: t.integer().default(0) })
+
+const Post = model('post', { id: t.serial(), title: t.text(), tags: t.manyToMany(Tag) })
+
+const Comment = model('comment', {
+  id: t.serial(),
+  score: t.integer().default(0),
+  post: t.ref(Post, { inverse: 'comments' }),
+})
+
+const Cover = model('cover', {
+  id: t.serial(),
+  post: t.ref(Post, { inverse: 'cover' }).unique(),
+  deletedAt: t.deletedAt(),
+})
+
+type Work = (db: any, ...args: any[]) => any
+
+let cache: ExactCache
+let units: Units
+let now: number
+
+beforeEach(async () => {
+  const { schema, policies, hooks } = open({ Tag, Post, Comment, Cover })
+  const { storage, close } = await engine.open(schema)
+  onTestFinished(close)
+  now = 0
+  cache = new ExactCache({ storage, schema, capacity: 1_000_000, now: () => now, isUsed: true })
+  const queries = new Queries(storage.dialect, schema)
+  units = new Units({ storage, queries, schema, hooks, guardFor: () => policies.guard(schema, null), keeper: cache })
+})
+
+const deadline = 20_000
+const read = async (work: Work): Promise<any> => units.read({ deadline }, 'system', work)
+const write = (work: Work): Promise<any> => units.write({ deadline }, 'system', work)
+
+let names = 0
+function cached<W extends Work>(work: W, options?: { ttl: '10s' }): W {
+  return createCached(`function ${++names}`, work, options)
+}
+
+/** What a function gives, kept, and what it gives after a write. */
+async function around(work: Work, change: Work): Promise<[before: unknown, after: unknown]> {
+  const ask = cached(work)
+  // What was written before is no change then.
+  await cache.catchUp()
+  await read(ask)
+  const before = await read(ask)
+  expect(cache.counters.hits).toBe(1)
+  await write(change)
+  return [before, await read(ask)]
+}
+
+describe('a result with included rows goes with what their order goes by', () => {
+  let post: { id: number }
+  beforeEach(async () => {
+    post = await write(async (db) => {
+      const tags = (await db.insert(Tag, [
+        { name: 'a', score: 2 },
+        { name: 'b', score: 1 },
+      ])) as { id: number }[]
+      return db.insert(Post, { title: 'first', tags: tags.map(({ id }) => id) })
+    })
+  })
+
+  const firstOf = (include: object) => async (db: any) => {
+    const [found] = await db.find(Post, { include })
+    return Object.values(found).at(-1)
+  }
+
+  test('where it does not show', async () => {
+    const [one, other] = await write((db) =>
+      db.insert(Comment, [
+        { post: post.id, score: 2 },
+        { post: post.id, score: 1 },
+      ]),
+    )
+    const first = firstOf({ comments: { fields: ['id'], sort: '-score', limit: 1 } })
+    const results = await around(first, (db) => db.update(Comment, other.id, { score: 3 }))
+    expect(results).toEqual([[{ id: one.id }], [{ id: other.id }]])
+  })
+
+  test('where it is of a linked row that does not show', async () => {
+    const first = firstOf({ tags: { fields: ['name'], sort: ['-score'], limit: 1 } })
+    const results = await around(first, (db) => db.update(Tag, { where: { name: 'b' } }, { score: 3 }))
+    expect(results).toEqual([[{ name: 'a' }], [{ name: 'b' }]])
+  })
+
+  test('where the one row is the one of several that was deleted last', async () => {
+    const on = (day: number) => ({ deletedAt: new Date(Date.UTC(2026, 0, day)) })
+    const [red, blue] = await write(async (db) => {
+      const covers = []
+      for (const day of [2, 1]) {
+        const { id } = await db.insert(Cover, { post: post.id })
+        covers.push(await db.update(Cover, id, on(day)))
+      }
+      return covers
+    })
+    const first = firstOf({ cover: { fields: ['id'], withDeleted: true } })
+    const results = await around(first, (db) => db.update(Cover, blue.id, on(3)))
+    expect(results).toEqual([{ id: red.id }, { id: blue.id }])
+  })
+})

@@ -69,6 +69,7 @@ export function createCached<C extends Compute>(name: string, compute: C, option
         keeper.counters.hits++
         const { bytes, next, rules } = found.value as Value
         outer?.add(found.dependencies)
+        outer?.endBy(found.until)
         if (guard) for (const model of rules) outer?.rule(model, guard.rule(model, 'read'))
         return withNext(deserialize(bytes), next)
       }
@@ -92,25 +93,22 @@ export function createCached<C extends Compute>(name: string, compute: C, option
     const before = keyOf(guard, text)
     const { promise, resolve } = Promise.withResolvers<void>()
     cache.underWay.set(before, promise)
-    const recording = cache.begin(reads !== undefined)
+    const recording = cache.begin(reads !== undefined, ttl)
     if (reads) recording.add(reads.map((model) => wholeTable(model.name)))
     let isKept = false
     try {
       const value = await ScopedDb.whole(ScopedDb.recorded(db, recording), (own) => compute(own, ...args))
-      if (outer) {
-        outer.add(recording.dependencies)
-        for (const [model, condition] of recording.rules) outer.rule(model, condition)
-        if (!recording.isWhole) outer.spoil(recording.spoilt ?? 'a read of it failed')
-      }
       const bytes = bytesOf(value)
       if (bytes) {
         for (const model of recording.rules.keys()) asked.add(model)
         const entry: Value = { bytes, next: nextOf(value), rules: [...recording.rules.keys()] }
         isKept = true
-        cache.keep(keyOf(guard, text), entry, bytes.byteLength, recording, mark, ttl)
+        cache.keep(keyOf(guard, text), entry, bytes.byteLength, recording, mark)
       }
       return value
     } finally {
+      // Who catches an error answers by it, and so by what has led to it.
+      outer?.include(recording)
       if (!isKept) cache.abandon()
       if (cache.underWay.get(before) === promise) cache.underWay.delete(before)
       resolve()

@@ -165,11 +165,13 @@ export class ExactCache implements Keeper, ChangeListener {
    * What is to be kept is being made from now on. Call `keep` or `abandon` once.
    *
    * @param declared the app says itself which tables its SQL reads
+   * @param ttl milliseconds
    */
-  begin(declared?: boolean): Recording {
+  begin(declared?: boolean, ttl?: number): Recording {
     this.#making++
     if (!this.isAwake) this.#wake()
     const recording = new Recording(this.schema, declared)
+    if (ttl !== undefined) recording.endBy(this.#now() + ttl)
     if (!this.isAwake) recording.spoil('changes are not heard of yet')
     return recording
   }
@@ -192,9 +194,9 @@ export class ExactCache implements Keeper, ChangeListener {
    *
    * @param mark from before anything of it was read
    */
-  keep<V>(key: string, value: V, bytes: number, recording: Recording, mark: number, ttl?: number): Kept<V> | undefined {
+  keep<V>(key: string, value: V, bytes: number, recording: Recording, mark: number): Kept<V> | undefined {
     this.#making--
-    const { dependencies } = recording
+    const { dependencies, until } = recording
     if (!this.#watch || !recording.isWhole || !this.#isStill(dependencies, mark)) {
       this.counters.refused++
       return undefined
@@ -206,7 +208,7 @@ export class ExactCache implements Keeper, ChangeListener {
       value,
       bytes: bytes + key.length + dependencies.length * bytesOfDependency + bytesOfEntry,
       dependencies,
-      until: ttl === undefined ? Number.POSITIVE_INFINITY : this.#now() + ttl,
+      until,
       isGone: false,
       uses: 0,
     }

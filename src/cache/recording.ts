@@ -38,6 +38,8 @@ export class Recording implements ReadRecorder {
   /** What the answer can't be kept for, in words; undefined while it can. */
   spoilt: string | undefined
   pending = 0
+  /** Milliseconds since 1970; Infinity without a time to live. */
+  until = Number.POSITIVE_INFINITY
 
   /** @param declared the app says itself which tables its SQL reads */
   constructor(schema: Schema, declared = false) {
@@ -58,6 +60,20 @@ export class Recording implements ReadRecorder {
   add(dependencies: readonly Dependency[]): void {
     for (const dependency of dependencies) this.dependencies.push(dependency)
     if (this.dependencies.length > mostDependencies) this.spoil('it reads too much')
+  }
+
+  /** All that a part of it has read, which was recorded by itself. */
+  include({ dependencies, rules, pending, spoilt, until }: Recording): void {
+    this.add(dependencies)
+    for (const [model, condition] of rules) this.rule(model, condition)
+    this.pending += pending
+    if (spoilt !== undefined) this.spoil(spoilt)
+    this.endBy(until)
+  }
+
+  /** @param until milliseconds since 1970 */
+  endBy(until: number): void {
+    this.until = Math.min(this.until, until)
   }
 
   rule(model: AnyModel, condition: Condition): void {

@@ -175,8 +175,8 @@ export class AnswerCache {
       return
     }
     this.#cache.counters.misses++
-    const { reads } = exchange.route!.cache!
-    const recording = this.#cache.begin(reads !== undefined)
+    const { reads, ttl } = exchange.route!.cache!
+    const recording = this.#cache.begin(reads !== undefined, ttl)
     if (reads) recording.add(reads.map((model) => wholeTable(model.name)))
     // Who a user is was read before; of nobody there is nothing to be read.
     const mark = exchange.user === null ? this.#cache.mark : exchange.mark
@@ -219,7 +219,7 @@ export class AnswerCache {
     const body = answer.body as string
     const whole: Answer = { ...answer, tag: answer.tag ?? this.#app.tags.tagOf(exchange.request.url!, body) }
     const value = new KeptAnswer(this.#app, whole, endpoint.path)
-    this.#cache.keep(key, value, value.bytes, recording, mark, cache!.ttl)
+    this.#cache.keep(key, value, value.bytes, recording, mark)
   }
 
   /**

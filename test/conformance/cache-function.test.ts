@@ -37,6 +37,7 @@ beforeEach(async () => {
   cache = new ExactCache({ storage, schema, capacity: 1_000_000, now: () => now, isUsed: true })
   const queries = new Queries(storage.dialect, schema)
   units = new Units({ storage, queries, schema, hooks, guardFor: () => policies.guard(schema, null), keeper: cache })
+  await cache.catchUp()
 })
 
 const deadline = 20_000
@@ -108,5 +109,28 @@ describe('a result with included rows goes with what their order goes by', () =>
     const first = firstOf({ cover: { fields: ['id'], withDeleted: true } })
     const results = await around(first, (db) => db.update(Cover, blue.id, on(3)))
     expect(results).toEqual([{ id: red.id }, { id: blue.id }])
+  })
+})
+
+describe('a result that is made of another one', () => {
+  test('goes with what that read before it threw', async () => {
+    const inner = cached(async (db, id: number) => (await db.get(Post, id)).title)
+    const outer = (db: any) => inner(db, 1).catch(() => 'none')
+    expect(await around(outer, (db) => db.insert(Post, { title: 'first' }))).toEqual(['none', 'first'])
+  })
+
+  test('ends with the time to live of that', async () => {
+    let calls = 0
+    const inner = cached(async (_: any) => ++calls, { ttl: '10s' })
+    const first = cached((db: any) => inner(db))
+    const second = cached((db: any) => inner(db))
+    for (const [at, expected] of [
+      [0, 1],
+      [9_999, 1],
+      [10_000, 2],
+    ] as const) {
+      now = at
+      expect([await read(first), await read(second)]).toEqual([expected, expected])
+    }
   })
 })

@@ -167,6 +167,13 @@ export class ScopedDb {
     return (db as ScopedDb).#scope.read(work)
   }
 
+  /** As `read`, for rows of no model: nothing tells when they change, so that what comes of them is not kept. */
+  static beneath<T>(db: unknown, work: (rows: RowReader) => MaybePromise<T>): MaybePromise<T> {
+    const { recorder } = ScopedDb.standing(db)
+    if (recorder) recorder.pending++
+    return ScopedDb.read(db, work)
+  }
+
   static standing(db: unknown): Standing {
     return (db as ScopedDb).#scope.standing
   }

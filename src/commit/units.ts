@@ -90,6 +90,8 @@ export class Units {
     const deadline = options.deadline ?? this.#deadline
     const write = <T>(work: (scope: SessionScope) => MaybePromise<T>): Promise<T> => {
       if (options.readOnly) throw new MonoblocError('transaction_read_only')
+      // What a transaction that writes reads is not noted, and what it does must be done again.
+      if (recorder) recorder.pending++
       const noted = { ...options.write, deadline, trace: options.write?.trace ?? newTraceId() }
       return storage.write(noted, (session) => work(SessionScope.of(this.#options, session, guard, noted)))
     }

@@ -161,7 +161,7 @@ export function inDb(db: unknown): WebhookPlace {
     now: queries.now(),
   })
   return {
-    read: async (work) => ScopedDb.read(db, (rows) => work(placed(rows))),
+    read: async (work) => ScopedDb.beneath(db, (rows) => work(placed(rows))),
     write: (work) => ScopedDb.effect(db, (rows) => work(placed(rows))),
   }
 }

@@ -1,7 +1,9 @@
 // Functions whose results are kept, by themselves: what their results depend on, and what is never kept.
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { createCached, ExactCache } from '../../src/cache/index.ts'
 import { Units } from '../../src/commit/index.ts'
+import { createWebhooks, event } from '../../src/effects/index.ts'
 import { model, t } from '../../src/schema/index.ts'
 import { Queries } from '../../src/storage/index.ts'
 import { engine } from './engine.ts'
@@ -43,6 +45,8 @@ beforeEach(async () => {
 const deadline = 20_000
 const read = async (work: Work): Promise<any> => units.read({ deadline }, 'system', work)
 const write = (work: Work): Promise<any> => units.write({ deadline }, 'system', work)
+
+const loose = (): any => units.loose('system', { readOnly: false })
 
 let names = 0
 function cached<W extends Work>(work: W, options?: { ttl: '10s' }): W {
@@ -109,6 +113,23 @@ describe('a result with included rows goes with what their order goes by', () =>
     const first = firstOf({ cover: { fields: ['id'], withDeleted: true } })
     const results = await around(first, (db) => db.update(Cover, blue.id, on(3)))
     expect(results).toEqual([{ id: red.id }, { id: blue.id }])
+  })
+})
+
+describe('a result is not kept', () => {
+  test('where a transaction of its own was read in', async () => {
+    const ask = cached((db: any) => db.transaction((tx: any) => tx.count(Post)))
+    expect(await ask(loose())).toBe(0)
+    await write((db) => db.insert(Post, { title: 'first' }))
+    expect(await ask(loose())).toBe(1)
+  })
+
+  test('where it shows webhooks', async () => {
+    const hooks = createWebhooks({}, { events: [event('paid', { schema: z.object({}) })] })
+    const ask = cached(async (db: any) => (await hooks.in(db).list()).map(({ url }) => url))
+    expect(await read(ask)).toEqual([])
+    await write((db) => hooks.in(db).add({ url: 'https://shop.example/hook' }))
+    expect(await read(ask)).toEqual(['https://shop.example/hook'])
   })
 })
 

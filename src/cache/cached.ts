@@ -1,4 +1,3 @@
-import { deserialize, serialize } from 'node:v8'
 import { type Guard, ScopedDb } from '../commit/index.ts'
 import { checkOptions, MonoblocError } from '../errors.ts'
 import { type AnyModel, type Duration, millisecondsOf } from '../schema/index.ts'
@@ -6,6 +5,7 @@ import { wholeTable } from './dependency.ts'
 import { ExactCache } from './exact-cache.ts'
 import { Recording } from './recording.ts'
 import { areOpen, rulesText } from './rules-text.ts'
+import { bytesOf, copyOf } from './value-copy.ts'
 
 export interface CachedOptions {
   /**
@@ -31,8 +31,6 @@ const mostWaits = 3
 
 interface Value {
   bytes: Buffer
-  /** Of a list that is a page: where the next one begins. It is no part of the list's content. */
-  next: unknown
   rules: readonly AnyModel[]
 }
 
@@ -67,11 +65,11 @@ export function createCached<C extends Compute>(name: string, compute: C, option
       const found = keeper.get(key)
       if (found) {
         keeper.counters.hits++
-        const { bytes, next, rules } = found.value as Value
+        const { bytes, rules } = found.value as Value
         outer?.add(found.dependencies)
         outer?.endBy(found.until)
         if (guard) for (const model of rules) outer?.rule(model, guard.rule(model, 'read'))
-        return withNext(deserialize(bytes), next)
+        return copyOf(bytes)
       }
       const other = keeper.underWay.get(key)
       if (!other) break
@@ -101,7 +99,7 @@ export function createCached<C extends Compute>(name: string, compute: C, option
       const bytes = bytesOf(value)
       if (bytes) {
         for (const model of recording.rules.keys()) asked.add(model)
-        const entry: Value = { bytes, next: nextOf(value), rules: [...recording.rules.keys()] }
+        const entry: Value = { bytes, rules: [...recording.rules.keys()] }
         isKept = true
         cache.keep(keyOf(guard, text), entry, bytes.byteLength, recording, mark)
       }
@@ -117,31 +115,12 @@ export function createCached<C extends Compute>(name: string, compute: C, option
   return kept as unknown as C
 }
 
-/** @throws MonoblocError `call_invalid` for what can't be told from something else, such as a function */
+/** @throws MonoblocError `call_invalid` for what can't be told from something else, such as an instance of a class */
 function textOf(name: string, args: readonly unknown[]): string {
-  try {
-    return args.length === 0 ? '' : serialize(args).toString('latin1')
-  } catch (cause) {
-    throw new MonoblocError('call_invalid', {
-      detail: `${name}: what a cached function is called with are plain values.`,
-      cause,
-    })
-  }
-}
-
-/** Undefined for what can't be copied. */
-function bytesOf(value: unknown): Buffer | undefined {
-  try {
-    return serialize(value)
-  } catch {
-    return undefined
-  }
-}
-
-function nextOf(value: unknown): unknown {
-  return Array.isArray(value) ? (value as { next?: unknown }).next : undefined
-}
-
-function withNext(value: unknown, next: unknown): unknown {
-  return next === undefined ? value : Object.defineProperty(value as object, 'next', { value: next })
+  if (args.length === 0) return ''
+  const bytes = bytesOf(args)
+  if (bytes) return bytes.toString('latin1')
+  throw new MonoblocError('call_invalid', {
+    detail: `${name}: what a cached function is called with are plain values.`,
+  })
 }

@@ -43,8 +43,8 @@ beforeEach(async () => {
 })
 
 const deadline = 20_000
-const read = async (work: Work): Promise<any> => units.read({ deadline }, 'system', work)
-const write = (work: Work): Promise<any> => units.write({ deadline }, 'system', work)
+const read = async (work: Work): Promise<any> => units.read({ deadline }, 'system', (db) => work(db))
+const write = (work: Work): Promise<any> => units.write({ deadline }, 'system', (db) => work(db))
 
 const loose = (): any => units.loose('system', { readOnly: false })
 
@@ -116,7 +116,27 @@ describe('a result with included rows goes with what their order goes by', () =>
   })
 })
 
+test('what has state of its own that nobody sees is no argument', async () => {
+  const ask = cached(async (_: any, { at }: { at: URL }) => at.href)
+  const refused = expect.objectContaining({ code: 'call_invalid' })
+  await expect(read((db) => ask(db, { at: new URL('http://a') }))).rejects.toEqual(refused)
+})
+
+test('a page within a result still says where the next one begins', async () => {
+  await write((db) => db.insert(Post, [{ title: 'first' }, { title: 'second' }]))
+  const ask = async (db: any) => ({ posts: await db.find(Post, { limit: 1 }) })
+  const next = ({ posts }: any) => posts.next
+  const results = (await around(ask, (db) => db.update(Post, 1, { title: 'third' }))).map(next)
+  expect(results).toEqual([expect.any(String), results[0]])
+})
+
 describe('a result is not kept', () => {
+  test('where it has state that nobody sees', async () => {
+    const ask = cached(async (_: any) => [new URL('http://a')])
+    await read(ask)
+    expect((await read(ask))[0].href).toBe('http://a/')
+  })
+
   test('where a transaction of its own was read in', async () => {
     const ask = cached((db: any) => db.transaction((tx: any) => tx.count(Post)))
     expect(await ask(loose())).toBe(0)

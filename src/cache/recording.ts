@@ -1,4 +1,4 @@
-import type { NotedRead, ReadRecorder } from '../commit/index.ts'
+import type { Guard, NotedRead, ReadRecorder } from '../commit/index.ts'
 import {
   type AnyModel,
   allOf,
@@ -38,6 +38,7 @@ export class Recording implements ReadRecorder {
   /** What the answer can't be kept for, in words; undefined while it can. */
   spoilt: string | undefined
   pending = 0
+  guard: Guard | undefined
   /** Milliseconds since 1970; Infinity without a time to live. */
   until = Number.POSITIVE_INFINITY
 

@@ -1,5 +1,6 @@
 import type { AnyModel, Condition } from '../schema/index.ts'
 import type { AggregateQuery, AnyRow, CountQuery, FindQuery, GetQuery, OnQuery, PageBounds } from '../storage/index.ts'
+import type { Guard } from './guard.ts'
 
 /** What one read asked for, with the policy in its `where`, and what it showed: rows, or the JSON text of them. */
 export type NotedRead =
@@ -16,6 +17,8 @@ export type NotedRead =
 export interface ReadRecorder {
   /** Reads that have begun and are not noted. One that never is has failed, and nobody knows what of. */
   pending: number
+  /** Who acts in the unit of work that is recorded; the system when undefined. */
+  guard?: Guard | undefined
   note(read: NotedRead): void
   /** A policy's rule was asked. */
   rule(model: AnyModel, condition: Condition): void

@@ -46,6 +46,7 @@ export class Units {
   ): MaybePromise<T> {
     const guard = this.#guard(actor)
     const { recorder } = options
+    if (recorder) recorder.guard = guard
     return this.#options.storage.read(options, (session) => {
       // Work that starts over reads everything again.
       if (recorder) recorder.pending = 0

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 // The global is an accessor, which takes longer than the clock itself.
 import { performance } from 'node:perf_hooks'
 import { areOpen, type ExactCache, type Kept, type Recording, rulesText, wholeTable } from '../cache/index.ts'
+import type { Guard } from '../commit/index.ts'
 import type { AnyModel, Duration } from '../schema/index.ts'
 import type { Answer } from './answer.ts'
 import { fieldOf } from './answer-fields.ts'
@@ -211,7 +212,7 @@ export class AnswerCache {
     const { userModel } = this.#keeping
     if (exchange.user !== null && endpoint.resource === undefined && userModel)
       recording.user(userModel, (exchange.user as Record<string, unknown>)[userModel.key[0]!])
-    const key = this.#keyOf(exchange)
+    const key = this.#keyOf(exchange, recording.guard)
     if (key === undefined) {
       this.#cache.abandon()
       return
@@ -225,12 +226,14 @@ export class AnswerCache {
   /**
    * For whom an answer is, and of what: an address as it is for nobody, and for everybody where all may read what it shows.
    * Undefined where it is not known yet what the answer shows.
+   *
+   * @param by whose rules it was made: they may be others by now
    */
-  #keyOf({ app, request, route, user }: Exchange): string | undefined {
+  #keyOf({ app, request, route, user }: Exchange, by?: Guard): string | undefined {
     const address = app.edition === '' ? request.url! : `${app.edition} ${request.url!}`
     if (user === null || !this.#checksIdentity) return address
     const { asked } = route!.cache!
-    const guard = this.#keeping.guardFor(user as object)
+    const guard = by ?? this.#keeping.guardFor(user as object)
     if (route!.endpoint.resource === undefined)
       return `${address}\n@${String(this.#keeping.keyOf(user as object))}${rulesText(guard, asked)}`
     if (asked.size === 0) return undefined

@@ -1,3 +1,5 @@
+import { backend, define } from 'monobloc'
+import { testBackend } from 'monobloc/testing'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Draft, Note, Tag, User } from './cache-app.ts'
 import { type CacheRun, type CacheWorld, cacheWorld } from './cache-fixture.ts'
@@ -198,6 +200,22 @@ describe('users', () => {
     expect(await run.isKept('/mine', bob)).toBe(true)
     expect((await run.get('/mine')).status).toBe(401)
   })
+})
+
+test('who may not read any more what the policy gave when an answer was made does not get it', async () => {
+  const { policy, resource } = define({ models: { User, Tag }, user: User })
+  let asked = 0
+  policy(User, { anyone: { read: true } })
+  policy(Tag, { read: ({ user }) => asked++ === 0 || { name: user.name } })
+  const at = (model: typeof User | typeof Tag, at: `/${string}`) =>
+    resource(model, { at, actions: ['list'], cache: true })
+  await using app = await testBackend(backend({ serve: [at(User, '/users'), at(Tag, '/tags')] }))
+  const ann = app.as(await app.db.insert(User, { name: 'ann' }))
+  await app.db.insert(Tag, [{ name: 'ann' }, { name: 'bob' }])
+  // From now on changes are heard of.
+  for (let times = 0; times < 2; times++) await ann.get('/users')
+  expect((await ann.get('/tags')).body).toHaveLength(2)
+  expect((await ann.get('/tags')).body).toHaveLength(1)
 })
 
 describe('what is never kept', () => {

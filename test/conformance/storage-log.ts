@@ -301,6 +301,28 @@ export function exerciseLog(open: OpenStorage): void {
       expect((await storage.tail(2, 10)).map(({ position }) => position)).toEqual([3, 4, 5])
     })
 
+    test('leaves nothing untold to who watches changes', async () => {
+      const { storage, outside } = await open()
+      const told: unknown[] = []
+      const watch = storage.watchChanges({
+        wants: () => true,
+        changed: (changes) => told.push(changes === 'all' ? changes : changes.length),
+      })
+      const insert = (n: number) => outside(`insert into person (id, name) values ('${key(n)}', 'person ${n}')`)
+      await watch.catchUp()
+      for (let n = 1; n <= 2; n++) {
+        await insert(n)
+        await storage.position()
+        await watch.catchUp()
+      }
+      for (let n = 3; n <= 5; n++) await insert(n)
+      await storage.prune({ maxAge: 1e9, maxEntries: 1 })
+      await watch.catchUp()
+      watch.close()
+      expect(told.slice(0, 3)).toEqual(['all', 1, 1])
+      expect([['all'], [3]]).toContainEqual(told.slice(3))
+    })
+
     test('takes large logs in steps, beside writers', async () => {
       const { storage } = await open()
       for (let n = 0; n < 12; n++) {

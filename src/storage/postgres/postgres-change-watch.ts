@@ -6,6 +6,7 @@ import type { AskTogether } from './postgres-ask.ts'
 import { unitOperation } from './postgres-commit-rows.ts'
 import { loggedValue } from './postgres-log.ts'
 import { thisServer } from './postgres-own-tables.ts'
+import { newestStamp } from './postgres-stamper.ts'
 
 /**
  * Entries that are told one by one at most. Beyond, looking at each would hold the process up for longer than it takes to
@@ -29,12 +30,20 @@ const commit = bounded('commit')
  */
 const place = `${thisServer} || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`
 
-const startStatement = bounded(`select pg_current_snapshot()::text as now, ${place} as place`)
+// Whoever sees a position sees its transaction.
+const startStatement = bounded(
+  `select pg_current_snapshot()::text as now, ${place} as place, position from ${newestStamp}`,
+)
 
 // Spans of numbers that `seen` does not see and `now` does, each an index search: what the stamper does for positions, but
-// it looks at no position, so that entries count as soon as they can be seen.
+// it looks at no position, so that entries count as soon as they can be seen. Only what was pruned since is told by its
+// position: what `seen` does not see got one later than those it saw, or none yet, and is pruned in that order.
 const changesStatement = bounded(`
-  with state as materialized (select $1::pg_snapshot as seen, pg_current_snapshot() as now),
+  with state as materialized (
+    select $1::pg_snapshot as seen, pg_current_snapshot() as now, position,
+      position > $2::bigint and not exists (select from monobloc_commit where position = $2::bigint + 1) as gap
+    from ${newestStamp}
+  ),
   running as (
     select x::text::bigint as x from state, pg_snapshot_xip(now) x where x >= pg_snapshot_xmax(seen)
     union all
@@ -48,7 +57,8 @@ const changesStatement = bounded(`
     ) between_them
     where low <= high
   )
-  select state.now::text as now, ${place} as place, l.sequence, l.shape, l.operation, l.row, l.previous, l.omitted
+  select state.now::text as now, ${place} as place, state.position, state.gap,
+    l.sequence, l.shape, l.operation, l.row, l.previous, l.omitted
   from state left join (
     select l.* from span join monobloc_log l on l.xid >= span.low and l.xid <= span.high
     where l.operation <> ${unitOperation} limit ${mostEntries + 1}
@@ -76,6 +86,8 @@ export class PostgresChangeWatch implements ChangeWatch {
   readonly #listener: ChangeListener
   readonly #readers = new Map<number, LogReader>()
   #seen: string | undefined
+  /** The newest that the last look saw. */
+  #position = 0
   #place: unknown
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
@@ -118,18 +130,19 @@ export class PostgresChangeWatch implements ChangeWatch {
       const answers = await ask([
         [begin, []],
         [planning, []],
-        [changesStatement, [this.#seen]],
+        [changesStatement, [this.#seen, this.#position]],
         [commit, []],
       ])
       const rows = answers[2]!
       const [first] = rows as [SqlRow]
-      if (first.place !== this.#place || rows.length > mostEntries) {
+      if (first.place !== this.#place || first.gap === 't' || rows.length > mostEntries) {
         this.#begin(first)
         return
       }
       const entries = rows.filter(({ sequence }) => sequence !== null)
       await this.#learnShapes(ask, entries)
       this.#seen = first.now as string
+      this.#position = Number(first.position)
       if (entries.length > 0) {
         this.#listener.changed(
           entries.map((row): LoggedChange => new ReadLater(this.#readers.get(Number(row.shape))!, row)),
@@ -138,8 +151,9 @@ export class PostgresChangeWatch implements ChangeWatch {
     })
   }
 
-  #begin({ now, place }: SqlRow): void {
+  #begin({ now, place, position }: SqlRow): void {
     this.#seen = now as string
+    this.#position = Number(position)
     this.#place = place
     this.#listener.changed('all')
   }

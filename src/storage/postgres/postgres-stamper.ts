@@ -93,7 +93,7 @@ const commit = bounded('commit')
  * Each stamp adds a row, and takes an old one away: one row that is changed again and again would have thousands of dead
  * versions beside a long transaction, which may see them yet, and everyone would read through them.
  */
-const newestStamp = '(select * from monobloc_stamp order by id desc limit 1) newest'
+export const newestStamp = '(select * from monobloc_stamp order by id desc limit 1) newest'
 
 /** Spans of numbers of transactions which O does not see and N does: each an index search, and no running one within. */
 const spans = `

@@ -74,10 +74,16 @@ export class AnswerCache {
   /**
    * Answers a request at once, where it asks for what is kept for everybody and for nothing beside it.
    *
-   * @param goOn answers it otherwise, also when it turns out later that this must be
+   * @param goOn answers it otherwise, also when it turns out later that this must be; with an error, where nothing could be
+   *   found out in time
    * @returns false where `goOn` is to be called
    */
-  answerAtOnce(request: IncomingMessage, response: ServerResponse, arriving: boolean, goOn: () => void): boolean {
+  answerAtOnce(
+    request: IncomingMessage,
+    response: ServerResponse,
+    arriving: boolean,
+    goOn: (error?: unknown) => void,
+  ): boolean {
     const kept = this.#cache.getOften(request.url!) as Kept<KeptAnswer> | undefined
     if (kept === undefined || request.method !== 'GET') return false
     const { value } = kept

@@ -172,7 +172,11 @@ function arrivals(app: HttpApp): { handle: http.RequestListener; count(server: h
       const { kept } = app
       if (kept !== undefined) {
         // What was waited for has come later than the round in which the request arrived.
-        const goOn = () => new Exchange(app, request, response).start()
+        const goOn = (error?: unknown) => {
+          const exchange = new Exchange(app, request, response)
+          if (error === undefined) exchange.start()
+          else exchange.fail(error)
+        }
         if (kept.answerAtOnce(request, response, arriving, goOn)) return
       }
       new Exchange(app, request, response, arriving).start()

@@ -1,4 +1,5 @@
 // Backends that are ended, and a server that goes and comes back, beneath a storage that stays open.
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createPostgresStorage, type PostgresOptions, type Session, type Storage } from '../../src/storage/index.ts'
 import { whyNoPostgres } from '../faults/postgres-programs.ts'
@@ -61,6 +62,19 @@ describe.skipIf(missing)(`a storage whose connections go${missing ? ` (skipped: 
     expect(await codeOf(always)).toBe('database_unavailable')
     expect(await names(storage)).toEqual(['person 1'])
   })
+
+  test('gives up a look at what has changed when the server says nothing, and looks again', async () => {
+    const storage = await open({ lookMillis: 200 })
+    const watch = storage.watchChanges({ wants: () => true, changed() {} })
+    await watch.catchUp()
+    const other = new pg.Client(server.url(`test_${count - 1}`))
+    await other.connect()
+    await other.query('begin; lock table monobloc_stamp')
+    expect(await codeOf(watch.catchUp()!)).toBe('database_unavailable')
+    await other.end()
+    expect(await codeOf(watch.catchUp()!)).toBe('no error')
+    // Less than all that the engine does for itself may take.
+  }, 20_000)
 
   test('writes again when its connection went before COMMIT', async () => {
     const storage = await open()

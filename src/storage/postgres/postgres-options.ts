@@ -22,6 +22,11 @@ export interface PostgresOptions {
   openMillis?: number
   /** Milliseconds that closing waits for reads under way, before it gives them up. Default: 1,000. */
   closeMillis?: number
+  /**
+   * Milliseconds that a look at what has changed may take. Default: 5,000. Whoever comes during one waits for the next, too: both
+   * take as long as a read that says no deadline.
+   */
+  lookMillis?: number
   /** The time written to the log. Default: `Date`. */
   clock?: { now(): number }
   /** Hears, in development, of each statement that reads a table of more than 1,000 rows from end to end, once. */
@@ -55,6 +60,7 @@ export function settingsOf(options: PostgresOptions, testing: PostgresTesting = 
     maxWaitingReads: options.maxWaitingReads ?? 1_000,
     openMillis: options.openMillis ?? 10_000,
     closeMillis: options.closeMillis ?? 1_000,
+    lookMillis: options.lookMillis ?? 5_000,
     onScan: options.onScan,
     now: () => clock.now(),
     acknowledgeEarly: testing.acknowledgeEarly ?? false,

@@ -193,7 +193,7 @@ class PostgresStorage implements Storage {
 
   watchChanges(listener: ChangeListener): ChangeWatch {
     this.#open()
-    return new PostgresChangeWatch(listener, { withLog: (work) => this.#withLog(work) })
+    return new PostgresChangeWatch(listener, { withLog: (work) => this.#withLog(work, this.#settings.lookMillis) })
   }
 
   position(): Promise<number> {
@@ -210,19 +210,24 @@ class PostgresStorage implements Storage {
     })
   }
 
-  // All of it may be done again.
-  async #withLog<T>(work: (log: LogAccess) => Promise<T>): Promise<T> {
-    const deadlineAt = performance.now() + ownMillis
+  // All of it may be done again, as long as there is time.
+  async #withLog<T>(work: (log: LogAccess) => Promise<T>, millis = ownMillis): Promise<T> {
+    const deadlineAt = performance.now() + millis
     const now = this.#settings.now()
     for (let tries = 0; ; tries++) {
       try {
-        return await using(this.#open(), (connection) => {
-          // A connection may be silent for good.
-          const timer = setTimeout(() => connection.lose(new Error('it did not answer')), ownMillis)
-          return work({ ask: askOn(connection), now, deadlineAt }).finally(() => clearTimeout(timer))
-        })
+        return await using(
+          this.#open(),
+          (connection) => {
+            // A connection may be silent for good.
+            const left = Math.max(0, deadlineAt - performance.now())
+            const timer = setTimeout(() => connection.lose(new Error('it did not answer')), left)
+            return work({ ask: askOn(connection), now, deadlineAt }).finally(() => clearTimeout(timer))
+          },
+          deadlineAt,
+        )
       } catch (error) {
-        if (tries === mostTries || !isUnavailable(error)) throw error
+        if (tries === mostTries || !isUnavailable(error) || performance.now() >= deadlineAt) throw error
       }
     }
   }
@@ -234,8 +239,12 @@ class PostgresStorage implements Storage {
 }
 
 /** Work of the engine's own, on a connection that nobody else uses meanwhile. */
-async function using<T>(pool: PostgresPool, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-  const connection = await pool.take(performance.now() + ownMillis, 'database_busy')
+async function using<T>(
+  pool: PostgresPool,
+  work: (connection: PostgresConnection) => Promise<T>,
+  deadlineAt = performance.now() + ownMillis,
+): Promise<T> {
+  const connection = await pool.take(deadlineAt, 'database_busy')
   try {
     return await work(connection)
   } catch (error) {

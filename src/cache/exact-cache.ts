@@ -179,7 +179,7 @@ export class ExactCache implements Keeper, ChangeListener {
   /** Where this takes time, what is made next is kept. */
   #wake(): void {
     try {
-      this.catchUp(true)?.catch(() => {})
+      this.catchUp()?.catch(() => {})
     } catch {
       // The database is not open.
     }

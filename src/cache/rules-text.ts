@@ -1,5 +1,5 @@
 import type { Guard } from '../commit/index.ts'
-import type { AnyModel } from '../schema/index.ts'
+import type { AnyModel, Relation } from '../schema/index.ts'
 
 /**
  * What a user may read of some models, as text: two users of the same text see the same rows. Asked anew for each use, so
@@ -20,10 +20,11 @@ export function areOpen(guard: Guard, models: Iterable<AnyModel>): boolean {
 function shown(name: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  // A relation leads to models, and from there to all others.
-  if (name === 'relation') {
-    const { from, name: own } = value as { from: AnyModel; name: string }
-    return `${from.name}.${own}`
-  }
+  // A relation leads to models, and from there to all others. A document may have a member of that name, and no models.
+  if (name === 'relation' && isRelation(value)) return `${value.from.name}.${value.name}`
   return value
+}
+
+function isRelation(value: any): value is Relation {
+  return value?.from?.fields instanceof Map
 }

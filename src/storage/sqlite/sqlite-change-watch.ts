@@ -4,13 +4,18 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers'
 import { LogReader, ReadLater } from '../sql/log-reader.ts'
 import type { ChangeListener, ChangeWatch, LoggedChange, SqlRow } from '../storage.ts'
+import { isBusy, lockedOut } from './sqlite-errors.ts'
 import { loggedValue } from './sqlite-log.ts'
+import { patiently } from './sqlite-patience.ts'
 
 /**
  * Entries that are told one by one at most. Beyond, looking at each would hold the process up for longer than it takes to
  * compute anew what depends on them.
  */
 const mostEntries = 1_000
+
+/** As long as a read that says no deadline waits for the file. */
+const patienceMillis = 10_000
 
 /**
  * Tells of changes on the connection that writes, where the pages of the log are at hand.
@@ -73,25 +78,43 @@ export class SqliteChangeWatch implements ChangeWatch {
     this.#tell()
   }
 
-  catchUp(arriving = false): undefined {
-    if (arriving && this.#looked && this.#mark !== undefined) return
+  catchUp(arriving = false): Promise<void> | undefined {
+    if (arriving && this.#looked && this.#mark !== undefined) return undefined
+    try {
+      this.#look()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      return this.#lookLater()
+    }
     if (arriving) {
       this.#looked = true
       setImmediate(this.#endRound)
     }
+    return undefined
+  }
+
+  /** Another process has died, and its log is being taken up. That ends soon. */
+  async #lookLater(): Promise<void> {
+    try {
+      await patiently(patienceMillis, () => this.#look())
+    } catch (error) {
+      throw isBusy(error) ? lockedOut('read', error) : error
+    }
+  }
+
+  /** One that fails has seen nothing. */
+  #look(): void {
     const inTurn = this.#db.isTransaction
     const [version] = this.#version.get() as unknown as [unknown]
     if (this.#mark === undefined) {
-      this.#seen = version
       // What a turn has written may be undone, and its numbers given again.
       if (!inTurn) this.#wake()
-      return
+    } else if (version !== this.#seen) {
+      this.#onOthers()
+      if (inTurn) this.#listener.changed('all')
+      else this.#tell()
     }
-    if (version === this.#seen) return
     this.#seen = version
-    this.#onOthers()
-    if (inTurn) this.#listener.changed('all')
-    else this.#tell()
   }
 
   close(): void {
@@ -125,8 +148,9 @@ export class SqliteChangeWatch implements ChangeWatch {
       this.#mark = this.#lastSequence()
       this.#listener.changed('all')
     } else if (first !== undefined) {
+      const changes = rows.map((row): LoggedChange => new ReadLater(this.#reader(row.shape as number), row))
       this.#mark = rows.at(-1)!.sequence as number
-      this.#listener.changed(rows.map((row): LoggedChange => new ReadLater(this.#reader(row.shape as number), row)))
+      this.#listener.changed(changes)
     }
   }
 

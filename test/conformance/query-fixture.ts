@@ -90,13 +90,16 @@ export const Comment = model(
   { indexes: [['article', 'createdAt']] },
 )
 
+/** Whatever is not given is the database's own. */
+export const Ticket = model('ticket', { id: t.serial() })
+
 export const Vote = model(
   'vote',
   { user: t.ref(User), article: t.ref(Article), value: t.integer().default(1), at: t.timestamp().nullable() },
   { key: ['user', 'article'] },
 )
 
-export const models = { Thing, User, Profile, Tag, Article, Comment, Vote }
+export const models = { Thing, User, Profile, Tag, Article, Comment, Vote, Ticket }
 export const schema = new Schema(Object.values(models))
 
 export const isSqlite = engine.name === 'SQLite'

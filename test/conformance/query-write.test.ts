@@ -11,6 +11,7 @@ import {
   type QueryFixture,
   Tag,
   Thing,
+  Ticket,
   User,
   Vote,
   where,
@@ -100,6 +101,9 @@ test('many rows go in few statements, in their order, all or none', async () => 
       [11, 'c'],
     ])
     expect(await f.queries.insertMany(session, Tag, [])).toEqual([])
+    expect(await f.queries.insertMany(session, Ticket, [{}, {}, { id: 7 }, {}])).toEqual(
+      [1, 2, 7, 8].map((id) => ({ id })),
+    )
     const twice = await failure(() =>
       f.queries.insertMany(session, Tag, [
         ...Array.from({ length: 300 }, (_, at) => ({ name: `n${at}` })),

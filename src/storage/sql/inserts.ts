@@ -146,7 +146,9 @@ export class Inserts {
       const columns = columnsFor(plan, rows[from]!)
       let same = from + 1
       while (same < rows.length && columnsFor(plan, rows[same]!) === columns) same++
-      const most = Math.max(1, Math.min(same - from, mostTogether, Math.floor(mostPlaceholders / columns.length)))
+      // A row of defaults alone is a statement of its own.
+      const possible = columns.length === 0 ? 1 : Math.floor(mostPlaceholders / columns.length)
+      const most = Math.max(1, Math.min(same - from, mostTogether, possible))
       const size = 2 ** Math.floor(Math.log2(most))
       parts.push(rows.slice(from, from + size))
       from += size

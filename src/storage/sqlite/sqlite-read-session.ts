@@ -4,7 +4,7 @@ import { chain } from '../sql/maybe-promise.ts'
 import type { MaybePromise, Session, SqlRow, SqlValue, Statement } from '../storage.ts'
 import type { RawResult, SqliteConnection } from './sqlite-connection.ts'
 import { isBusy, lockedOut } from './sqlite-errors.ts'
-import type { SharedSnapshot } from './sqlite-read-round.ts'
+import { endSnapshot, type SharedSnapshot } from './sqlite-read-round.ts'
 
 /** Thrown by a session whose work must start over in a reader process. It stays inside the engine. */
 export class MoveToReader extends Error {
@@ -146,7 +146,7 @@ export class SqliteReadSession implements Session {
       this.#source.unshare(this.#shared)
       return
     }
-    if (!this.#last) connection.control('rollback')
+    if (!this.#last) endSnapshot(connection)
     this.#source.give(connection)
   }
 

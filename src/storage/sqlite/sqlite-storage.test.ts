@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -32,6 +41,28 @@ async function open(options: Partial<SqliteOptions> = {}) {
   await storage.apply(schema, await storage.compare(schema))
   return { file, storage }
 }
+
+test('a read that a disk error ends gives its connection back, and tells of that error', async () => {
+  const { storage, file } = await open({ readers: 1 })
+  const everything = { sql: 'select * from thing', reach: 'bounded' } as const
+  const failing = async (pause: () => unknown) =>
+    storage.read(ample, async (session) => {
+      session.first({ sql: 'select * from thing where id = 1', reach: 'bounded' }, [])
+      await pause()
+      truncateSync(`${file}-wal`, 8192)
+      return session.all(everything, [])
+    })
+  for (const pause of [() => {}, () => nextRound()]) {
+    // What was read before is in the connection's cache.
+    await storage.write(ample, (session) => {
+      for (let row = 0; row < 300; row++) session.run(insert, ['x'.repeat(1000)])
+    })
+    const log = readFileSync(`${file}-wal`)
+    await expect(failing(pause)).rejects.toMatchObject({ code: 'database_error', cause: { errcode: 522 } })
+    writeFileSync(`${file}-wal`, log)
+    expect((await storage.read(ample, (session) => session.all(everything, []))).length % 300).toBe(0)
+  }
+})
 
 describe('reads that arrive in one round of the event loop', () => {
   const arriving = { ...ample, arriving: true }

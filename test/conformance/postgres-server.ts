@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { serverFolder } from './server-folder.ts'
 
 export interface TestServer {
   /** Of a database to which one can connect, as somebody who may create others. */
@@ -67,7 +68,7 @@ async function problemOf(connectionString: string): Promise<string | undefined> 
 
 const guard = `
 "$1" -D "$2/data" -c port="$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 \\
-  -c fsync=off -c full_page_writes=off -c max_wal_size=1GB -c logging_collector=off >"$2/log" 2>&1 </dev/null &
+  -c fsync=off -c full_page_writes=off -c max_wal_size=256MB -c logging_collector=off >"$2/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
 kill -QUIT $server
@@ -78,7 +79,7 @@ rm -rf "$2"`
 async function startServer(): Promise<TestServer> {
   const bin = findTools()
   const owner = process.getuid?.() === 0 ? otherUser() : undefined
-  const folder = mkdtempSync(path.join(tmpdir(), 'monobloc-postgres-'))
+  const folder = mkdtempSync(path.join(serverFolder(), 'monobloc-postgres-'))
   if (owner) chownSync(folder, owner.uid, owner.gid)
   const password = randomBytes(16).toString('hex')
   const passwordFile = path.join(folder, 'password')

@@ -7,11 +7,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Client } from 'pg'
 import { atEnd } from '../campaign/at-end.ts'
+import { serverFolder } from '../conformance/server-folder.ts'
 import { freePort } from './free-port.ts'
 import { asServerUser, ownerOfServers, runAsServerUser } from './postgres-programs.ts'
 import { childrenOf, isThere, signal } from './processes.ts'
@@ -220,7 +220,7 @@ export class PostgresServer {
 export const standbyName = 'standby'
 
 function newFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'postgres-'))
+  const folder = mkdtempSync(path.join(serverFolder(), 'postgres-'))
   const owner = ownerOfServers()
   if (owner) chownSync(folder, owner.uid, owner.gid)
   return folder

@@ -121,7 +121,7 @@ export class JobOutcomes {
         const counts = [
           ...(done.length > 0 ? [store.complete(session, id, at, done)] : []),
           ...(results.length > 0 ? [store.completeWith(session, id, at, results)] : []),
-          ...settled.map((one) => store.settle(session, id, one)),
+          ...settled.map((one) => store.settle(session, id, at, one)),
         ]
         let sum = 0
         for (const one of counts) sum += await one

@@ -101,7 +101,8 @@ const textsFor = (words: Words) => ({
   completeOne: `update monobloc_job set state = 'done', worker = null, ended = $4, error = null, result = $5
     where id = $1 and worker = $2 and attempt = $3`,
   settle: `update monobloc_job set state = case when state = 'cancelling' then 'cancelled' else $4 end, worker = null,
-      due = $5, ended = $6, error = coalesce($7, error), attempt = $8
+      due = $5, ended = case when state = 'cancelling' then cast($9 as bigint) else $6 end,
+      error = coalesce($7, error), attempt = $8
     where id = $1 and worker = $2 and attempt = $3`,
   progress: 'update monobloc_job set progress = $3 where id = $1 and worker = $2',
   promote: `update monobloc_job set state = 'queued',
@@ -173,8 +174,9 @@ export class JobStore {
     return session.run(this.#statements.completeOne, [id, worker, attempt, now, result])
   }
 
-  settle(session: Session, worker: string, { id, attempt, state, due, ended, error, counted }: SettledJob) {
-    const values = [id, worker, attempt, state, due, ended, error, attempt - 1 + counted]
+  settle(session: Session, worker: string, now: number, settled: SettledJob) {
+    const { id, attempt, state, due, ended, error, counted } = settled
+    const values = [id, worker, attempt, state, due, ended, error, attempt - 1 + counted, now]
     return session.run(this.#statements.settle, values)
   }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { JobRunner } from '../../src/effects/index.ts'
 import { MonoblocError } from '../../src/errors.ts'
 import { type JobFixture, openJobs, settled } from './job-fixture.ts'
 
@@ -83,6 +84,35 @@ test('a job that waits is cancelled at once, and one that runs is told so', asyn
   await settled(runner)
   expect(await control.get(id)).toMatchObject({ state: 'cancelled' })
   expect(stopped).toMatchObject([{ code: 'job_cancelled' }])
+})
+
+test('a job that was cancelled has ended, however its attempt does, and what waits for it goes on', async () => {
+  const fails: ((error: Error) => void)[] = []
+  const deaf = jobs.job('deaf', { transaction: false, handle: () => new Promise((_, reject) => fails.push(reject)) })
+  const next = jobs.job('next', {})
+  const control = jobs.control(deaf, next)
+  const begun = async (runner: JobRunner) => {
+    const count = fails.length + 1
+    const id = await jobs.enqueue(deaf, { n: count })
+    const after = await jobs.enqueue(next, { n: count }, { after: { id, existing: false } })
+    await runner.wake()
+    while (fails.length < count) await nextRound()
+    // As another process does: it is told at its next look.
+    await jobs.sql(`update monobloc_job set state = 'cancelling' where id = '${id}'`)
+    return { id, after }
+  }
+  const first = jobs.runner([deaf, next], { drain: 1 })
+  await first.start()
+  const stopped = await begun(first)
+  await first.stop()
+  const second = await jobs.start(deaf, next)
+  const failed = await begun(second)
+  fails[1]!(new Error('by itself'))
+  await settled(second)
+  for (const { id, after } of [stopped, failed]) {
+    expect(await control.get(id)).toMatchObject({ state: 'cancelled', endedAt: new Date(jobs.clock.now) })
+    expect(await control.get(after)).toMatchObject({ state: 'failed', error: { code: 'job_predecessor_failed' } })
+  }
 })
 
 test('lists have bounds, and an unknown id is not found', async () => {

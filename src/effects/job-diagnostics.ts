@@ -1,4 +1,5 @@
-import { diagnostic } from '../observe/index.ts'
+import { type Diagnostics, diagnostic } from '../observe/index.ts'
+import type { ClaimedJob } from './job-store.ts'
 
 export interface JobEnded {
   job: string
@@ -25,3 +26,12 @@ const words = {
   cancelled: 'and it is cancelled',
   lost: 'and another process has it',
 } as const
+
+export function attemptFailed(
+  diagnostics: Diagnostics,
+  { id, name, attempt }: ClaimedJob,
+  state: JobEnded['state'],
+  err: unknown,
+): void {
+  if (diagnostics.on(jobEnded)) diagnostics.emit(jobEnded, { job: id, name, attempt, state, err })
+}

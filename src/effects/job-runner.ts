@@ -6,14 +6,14 @@ import type { Diagnostics, Logger } from '../observe/index.ts'
 import type { Queries, Storage } from '../storage/index.ts'
 import { isLoose, type Job } from './job.ts'
 import { JobAttempt } from './job-attempt.ts'
-import { jobEnded } from './job-diagnostics.ts'
+import { attemptFailed } from './job-diagnostics.ts'
 import { type JobNews, jobStoreOf, listenForJobs } from './job-enqueue.ts'
 import { codeOf, settledByFailure } from './job-failure.ts'
 import { type Capacity, JobFeed } from './job-feed.ts'
 import { JobFollow } from './job-follow.ts'
 import { storeOf } from './job-need-enqueue.ts'
 import { JobOutcomes } from './job-outcomes.ts'
-import { ClaimPace } from './job-pace.ts'
+import { ClaimPace, TurnClaims } from './job-pace.ts'
 import {
   type AttemptEnd,
   asyncSchema,
@@ -96,6 +96,7 @@ export class JobRunner {
   #isScheduled = false
   #stopping = new AbortController()
   readonly #pace = new ClaimPace()
+  readonly #turn = new TurnClaims()
   #noting: NodeJS.Timeout | undefined
   #beat: NodeJS.Timeout | undefined
   #beating: Promise<void> = Promise.resolve()
@@ -151,7 +152,8 @@ export class JobRunner {
       kinds: new Map(jobs.map((job) => [job.name, isLoose(job.options) ? 'loose' : 'quick'])),
       ready: () => this.#schedule(),
       cancelling: (ids) => {
-        for (const id of ids) this.#running.get(id)?.abort(new MonoblocError('job_cancelled'))
+        const told = this.#attempts().filter(({ claimed }) => ids.includes(claimed.id))
+        for (const attempt of told) attempt.abort(new MonoblocError('job_cancelled'))
       },
     })
     this.#outcomes = new JobOutcomes({
@@ -316,6 +318,8 @@ export class JobRunner {
       this.#end(attempt, end)
     }
     try {
+      // Told so before it began.
+      if (attempt.reason !== undefined) throw attempt.reason
       const input = inputOf(attempt)
       if (input instanceof Promise) throw asyncSchema(attempt, input)
       const run = new TransactionRun(this.#run, attempt, { input, prepared: undefined }, timeLimit(attempt), ended)
@@ -346,6 +350,7 @@ export class JobRunner {
   }
 
   async #loosely(attempt: JobAttempt, until: number, ended: (end: AttemptEnd) => void): Promise<void> {
+    if (attempt.reason !== undefined) throw attempt.reason
     const input = await inputOf(attempt)
     if (!attempt.job.options.prepare) {
       ended(await runLoose(this.#run, attempt, input))
@@ -393,8 +398,11 @@ export class JobRunner {
   readonly #idleFor = (job: Job): string | undefined => {
     if (job.limits || !this.#jobs.has(job.name)) return undefined
     const isIdle = !this.#claiming && !this.#feed.hasReady && this.#quick.length + this.#loose.length === 0
-    const isFree = isLoose(job.options) ? this.#looseRunning < this.#concurrency : this.#quickRunning < mostWriting
-    return isIdle && isFree ? this.#worker.id : undefined
+    if (!isIdle) return undefined
+    const begins = isLoose(job.options)
+      ? this.#turn.take('loose', this.#concurrency - this.#looseRunning)
+      : this.#turn.take('quick', mostWriting - this.#quickRunning)
+    return begins ? this.#worker.id : undefined
   }
 
   readonly #claimed = (worker: string, row: ClaimedJob): void => {
@@ -408,8 +416,11 @@ export class JobRunner {
 
   /** How many of a name are claimed by this process. */
   #own(name: string): number {
-    const all = [...this.#quick, ...this.#loose, ...this.#running.values()]
-    return all.filter(({ claimed }) => claimed.name === name).length
+    return this.#attempts().filter(({ claimed }) => claimed.name === name).length
+  }
+
+  #attempts(): JobAttempt[] {
+    return [...this.#quick, ...this.#loose, ...this.#running.values()]
   }
 
   #fail(attempt: JobAttempt, error: unknown): void {
@@ -423,16 +434,7 @@ export class JobRunner {
       this.#outcomes.settle(settled)
       if (settled.state === 'delayed') this.#feed.enqueued(job.name, settled.due)
     }
-    if (diagnostics.on(jobEnded)) {
-      const { id, attempt: number } = claimed
-      diagnostics.emit(jobEnded, {
-        job: id,
-        name: job.name,
-        attempt: number,
-        state: isLost ? 'lost' : settled.state,
-        err: error,
-      })
-    }
+    attemptFailed(diagnostics, claimed, isLost ? 'lost' : settled.state, error)
   }
 
   #noteProgress(attempt: JobAttempt): void {

@@ -95,6 +95,28 @@ test('it waits behind others that run', async () => {
   expect(ran).toEqual([1, 2])
 })
 
+test.each(['in one transaction', 'side by side'])('of many that are enqueued %s, those begin that may', async (how) => {
+  const open = Promise.withResolvers<void>()
+  const loose = jobs.job('loose', {
+    transaction: false,
+    handle({ input }) {
+      ran.push(input.n)
+      return open.promise
+    },
+  })
+  const runner = jobs.runner([loose], { concurrency: 3 })
+  await runner.start()
+  await settled(runner)
+  const numbers = Array.from({ length: 10 }, (_, n) => n)
+  if (how === 'side by side') await Promise.all(numbers.map((n) => enqueued(loose, n)))
+  else await jobs.db.transaction((db: any) => Promise.all(numbers.map((n) => enqueueJob(db, loose, { n }))))
+  while (ran.length < 3) await nextRound()
+  expect(await jobs.control(loose).counts()).toMatchObject([{ counts: { running: 3, queued: 7 } }])
+  open.resolve()
+  await settled(runner)
+  expect(ran.toSorted()).toEqual(numbers)
+})
+
 test('a process that has lost its lease enqueues for others', async () => {
   const loose = loosely()
   const runner = await jobs.start(loose)

@@ -86,6 +86,36 @@ test('a job that waits is cancelled at once, and one that runs is told so', asyn
   expect(stopped).toMatchObject([{ code: 'job_cancelled' }])
 })
 
+test('a job that was claimed and then cancelled does not begin', async () => {
+  const begun: string[] = []
+  let release = () => {}
+  const held = ['a', 'b'].map((name) =>
+    jobs.job(name, {
+      transaction: false,
+      handle({ job }) {
+        begun.push(job.id)
+        return new Promise<void>((resolve) => (release = resolve))
+      },
+    }),
+  )
+  const ids = [await jobs.enqueue(held[0]!, { n: 1 }), await jobs.enqueue(held[1]!, { n: 2 })]
+  // Of each name one is claimed, and there is a place for one.
+  const runner = jobs.runner(held, { concurrency: 1 })
+  await runner.start()
+  while (begun.length === 0) await nextRound()
+  const control = jobs.control(...held)
+  const claimed = ids.find((id) => id !== begun[0])!
+  expect(await control.cancel(claimed)).toMatchObject({ state: 'cancelling' })
+  await runner.wake()
+  release()
+  while ((await control.get(claimed)).state === 'cancelling') {
+    release()
+    await nextRound()
+  }
+  expect(await control.get(claimed)).toMatchObject({ state: 'cancelled', error: { code: 'job_cancelled' } })
+  expect(begun).not.toContain(claimed)
+})
+
 test('a job that was cancelled has ended, however its attempt does, and what waits for it goes on', async () => {
   const fails: ((error: Error) => void)[] = []
   const deaf = jobs.job('deaf', { transaction: false, handle: () => new Promise((_, reject) => fails.push(reject)) })

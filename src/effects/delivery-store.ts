@@ -21,6 +21,7 @@ const statementsOf = ownStatements({
   take: `delete from monobloc_delivery where consumer = $1 and sequence = $2
     and exists (select 1 from monobloc_consumer where name = $1 and fence = $3)`,
   remove: 'delete from monobloc_delivery where consumer = $1 and sequence = $2',
+  removeAfter: 'delete from monobloc_delivery where consumer = $1 and position > $2',
   fail: 'update monobloc_delivery set attempts = $3, retry = $4, error = $5 where consumer = $1 and sequence = $2',
 })
 
@@ -73,6 +74,11 @@ export class DeliveryStore {
 
   remove(session: Session, consumer: string, sequence: number): MaybePromise<number> {
     return session.run(this.#statements.remove, [consumer, sequence])
+  }
+
+  /** Those of later transactions than one. */
+  removeAfter(session: Session, consumer: string, position: number): MaybePromise<number> {
+    return session.run(this.#statements.removeAfter, [consumer, position])
   }
 
   fail(

@@ -142,7 +142,11 @@ class SubscriberControl implements Subscribers {
   async replay(name: string, { from }: { from: number | Date | 'start' | 'newest' }): Promise<number> {
     const consumer = consumerName(this.#known(name).name)
     const position = await this.#placeOf(from)
-    const moved = await this.#write((session) => this.#store.place(session, consumer, { position, sequence: 0 }))
+    const moved = await this.#write(async (session) => {
+      // They come again from the log, in their order.
+      await this.#deliveries.removeAfter(session, consumer, position)
+      return this.#store.place(session, consumer, { position, sequence: 0 })
+    })
     if (moved === 0) throw neverRun(name)
     await this.#host?.wake()
     return position

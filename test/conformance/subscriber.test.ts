@@ -346,6 +346,30 @@ describe('by hand', () => {
     await expect(run.control.replay('nobody', { from: 1 })).rejects.toMatchObject({ code: 'not_found' })
   })
 
+  test('with a key, what is pending comes again in its place', async () => {
+    let isBad = true
+    const seen: number[] = []
+    const keyed = on(Made, {
+      name: 'keyed',
+      key: ({ of }: any) => of,
+      retry: { delay: 60_000, longest: 60_000 },
+      handle({ data }: any) {
+        if (data.number === 3 && isBad) throw new Error('no')
+        seen.push(data.number)
+      },
+    })
+    const run = await fixture.run([keyed])
+    for (const number of numbers(3)) await fixture.emit({ number })
+    await run.settle()
+    expect(seen).toEqual([1, 2])
+    expect(await run.control.get('keyed')).toMatchObject({ failing: 1 })
+    await run.control.replay('keyed', { from: 1 })
+    fixture.clock.now += 60_000
+    isBad = false
+    await run.settle()
+    expect(seen).toEqual([1, 2, 1, 2, 3])
+  })
+
   test('one that is lost says so, and goes on from where it is put', async () => {
     const run = await fixture.run([notingEvents('a')])
     await fixture.emit({ number: 1 })

@@ -29,6 +29,29 @@ test('what this process was told of while a look is under way is not forgotten b
   expect(await Promise.race([begun[1]!.promise.then(() => 'for it'), wait(500, 'later')])).toBe('for it')
 })
 
+test('what is due and can not be let run is looked at again after a while, and not at once', async () => {
+  const third = Promise.withResolvers<string>()
+  let looks = 0
+  const feed = new JobFeed({
+    storage: {
+      onAppend: () => () => {},
+      async read() {
+        if (++looks === 3) third.resolve('at once')
+        return { heads: [], due: 1, cancelling: [], others: undefined }
+      },
+      write: () => Promise.reject(new Error('disk full')),
+    } as never,
+    now: () => 1_000,
+    kinds: new Map(),
+    ready() {},
+    failed() {},
+    cancelling() {},
+  } as Partial<FeedOptions> as FeedOptions)
+  feed.start()
+  onTestFinished(() => feed.stop())
+  expect(await Promise.race([third.promise, wait(500, 'later')])).toBe('later')
+})
+
 test('a claim is of the worker whose lease it has looked at, and of nobody where that one was given up meanwhile', async () => {
   const row = { id: '1', name: 'note', rank: 0, due: 0 }
   const workers = ['first', 'second']

@@ -114,10 +114,17 @@ export class JobFeed {
     // One that is under way may have seen the time before.
     await this.#looking
     this.#looking ??= this.#look()
-      .catch(this.#options.failed)
-      .finally(() => {
+      .then(
+        () => 1,
+        (error) => {
+          this.#options.failed(error)
+          // What is due already would have it look again at once.
+          return lookMillis
+        },
+      )
+      .then((least) => {
         this.#looking = undefined
-        this.#arm()
+        this.#arm(least)
       })
     await this.#looking
   }
@@ -159,10 +166,10 @@ export class JobFeed {
     this.#nextDue = Math.min(due, this.#toldDue)
   }
 
-  #arm(): void {
+  #arm(least = 1): void {
     if (!this.#isRunning) return
     clearTimeout(this.#timer)
-    const left = Math.max(1, Math.min(this.#nextDue - this.#options.now(), lookMillis))
+    const left = Math.max(least, Math.min(this.#nextDue - this.#options.now(), lookMillis))
     this.#timer = setTimeout(() => void this.look(), left)
   }
 

@@ -109,7 +109,7 @@ export function withStarts({ per }: JobRate, starts: RecentStarts, now: number, 
 }
 
 /** The clocks of several machines differ by less, or much else goes wrong. */
-const clockSkew = 60_000
+export const clockSkew = 60_000
 
 /** The starts, those of a time that is still far away as if they were of now: the clock was set back since. */
 export function withoutFuture({ per }: JobRate, starts: RecentStarts, now: number): RecentStarts {

@@ -1,5 +1,6 @@
 import { checkOptions, MonoblocError } from '../errors.ts'
 import type { Dialect, Session, Statement } from '../storage/index.ts'
+import { clockSkew } from './job-limit.ts'
 
 /** Says that one job is enough. */
 export interface JobUnique {
@@ -39,7 +40,8 @@ const textsFor = (postgres: boolean) => {
   return {
     open: taken(inState('ended is null')),
     waiting: taken(inState(`state in ('waiting', 'delayed', 'queued')`)),
-    span: taken('monobloc_job_unique.created > $5'),
+    // One of a time that is still far away: the clock was set back since.
+    span: taken('monobloc_job_unique.created > $5 and monobloc_job_unique.created <= $6'),
     holder: 'select job from monobloc_job_unique where name = $1 and key = $2',
     // Until this transaction ends nobody begins or ends it: that it is enough stays true.
     lock: `select state from monobloc_job where id = $1${uuid}${postgres ? ' for update' : ''}`,
@@ -70,7 +72,7 @@ export async function takeUnique(
   const words = made[engine]
   const taken =
     typeof span === 'number'
-      ? await session.run(words.span, [name, key, id, now, now - span])
+      ? await session.run(words.span, [name, key, id, now, now - span, now + clockSkew])
       : await session.run(words[span], [name, key, id, now])
   if (taken > 0) return undefined
   const holder = String(await session.value(words.holder, [name, key]))

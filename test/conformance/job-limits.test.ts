@@ -175,6 +175,16 @@ test('for a time one is enough whatever becomes of it', async () => {
   expect(await jobs.enqueue(job, { n: 3 }, { unique })).not.toBe(first)
 })
 
+test('for a time one is enough, unless the clock was set back since', async () => {
+  const job = jobs.job('remind', {})
+  const unique = { key: 'a', for: 60_000 }
+  const first = await jobs.enqueue(job, { n: 1 }, { unique })
+  jobs.clock.now -= 60_000
+  expect(await jobs.enqueue(job, { n: 2 }, { unique })).toBe(first)
+  jobs.clock.now -= 1
+  expect(await jobs.enqueue(job, { n: 3 }, { unique })).not.toBe(first)
+})
+
 test('of many that are enqueued at once under a key one is made', async () => {
   const job = jobs.job('sync', {})
   const ids = await Promise.all(

@@ -105,9 +105,9 @@ export class JobControlStore {
     return (await session.rows(this.#statements.retry, [id, now])).length > 0
   }
 
-  /** @returns how many begin again */
-  async retryAll(session: Session, name: string, now: number, limit: number): Promise<number> {
-    return (await session.rows(this.#statements.retryAll, [name, now, limit])).length
+  /** @returns those that begin again */
+  async retryAll(session: Session, name: string, now: number, limit: number): Promise<string[]> {
+    return (await session.rows(this.#statements.retryAll, [name, now, limit])).map(([id]) => String(id))
   }
 }
 

@@ -1,5 +1,5 @@
 import { MonoblocError } from '../errors.ts'
-import type { Queries, Session, Storage } from '../storage/index.ts'
+import type { Dialect, Queries, Session, Storage } from '../storage/index.ts'
 import type { Job } from './job.ts'
 import { JobControlStore, type JobRow, type JobState, jobStates } from './job-control-store.ts'
 import { toldOfJob } from './job-enqueue.ts'
@@ -114,6 +114,13 @@ export async function cancelJob(session: Session, queries: Queries, id: string):
   session.onCommit?.(() => toldOfJob(queries, String(row.name), { ended: [id] }))
 }
 
+/** Lets some of a name that had failed by then run again, and what failed because of them wait. @returns how many */
+async function retrySome(session: Session, dialect: Dialect, name: string, until: number): Promise<number> {
+  const ids = await new JobControlStore(dialect).retryAll(session, name, until, retriedAtOnce)
+  await storeOf(dialect).waitAgain(session, ids)
+  return ids.length
+}
+
 export function createJobs({ storage, queries, jobs, now }: JobsOptions): Jobs {
   const store = new JobControlStore(storage.dialect)
   const needs = storeOf(storage.dialect)
@@ -165,7 +172,7 @@ export function createJobs({ storage, queries, jobs, now }: JobsOptions): Jobs {
       const row = await storage.write(committed, async (session) => {
         const row = await found(session, id)
         if (!(await store.retry(session, id, now()))) throw open(row)
-        await needs.waitAgain(session, id)
+        await needs.waitAgain(session, [id])
         return found(session, id)
       })
       toldOfJob(queries, String(row.name), { due: 0 })
@@ -176,7 +183,7 @@ export function createJobs({ storage, queries, jobs, now }: JobsOptions): Jobs {
       // What fails again meanwhile is younger than this, or is the next time's.
       const until = now()
       for (let count = 0; ; ) {
-        const some = await storage.write(committed, (session) => store.retryAll(session, name, until, retriedAtOnce))
+        const some = await storage.write(committed, (session) => retrySome(session, storage.dialect, name, until))
         count += some
         if (some > 0) toldOfJob(queries, name, { due: 0 })
         if (some < retriedAtOnce) return count

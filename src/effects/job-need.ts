@@ -94,9 +94,9 @@ export class JobNeedStore {
     return (await session.value(this.#words.hasChildren, [job])) !== undefined
   }
 
-  /** What has failed because one failed that now runs again. */
-  async waitAgain(session: Session, need: string): Promise<void> {
-    for (let left = [need]; left.length > 0; ) {
+  /** What has failed because those of a list failed, which now run again. */
+  async waitAgain(session: Session, needs: readonly string[]): Promise<void> {
+    for (let left = needs; left.length > 0; ) {
       const values = [JSON.stringify(left), childFailed, predecessorFailed]
       left = (await session.rows(this.#words.waitAgain, values)).map(([id]) => String(id))
     }

@@ -116,6 +116,21 @@ test('a child that fails fails its parent, an optional one does not; retrying it
   expect(await control.get(strict)).toMatchObject({ state: 'done' })
 })
 
+test('what has failed because of others waits for them again once all of their name are retried', async () => {
+  let isBad = true
+  const bad = jobs.job('bad', { handle: () => (isBad ? fatal() : undefined) })
+  const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
+  const after = { id: await jobs.enqueue(bad, { n: 0 }), existing: false }
+  const next = { id: await jobs.enqueue(note, { n: 1 }, { after }), existing: false }
+  await jobs.enqueue(note, { n: 2 }, { after: next })
+  const runner = await jobs.start(bad, note)
+  await settled(runner)
+  isBad = false
+  expect(await jobs.control(bad, note).retryAll('bad')).toBe(1)
+  await settled(runner)
+  expect(await jobs.ran()).toEqual([1, 2])
+})
+
 test('a process that knew of nothing that waits finds it', async () => {
   const note = jobs.job('note', { handle: ({ input, db }) => db.insert(Ran, { job: 'note', n: input.n }) })
   const id = await jobs.enqueue(note, { n: 1 })

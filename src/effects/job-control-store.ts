@@ -13,6 +13,7 @@ const textsFor = (postgres: boolean) => {
   const uuid = postgres ? '::uuid' : ''
   const number = postgres ? '::bigint' : ''
   const text = postgres ? '::text' : ''
+  const ids = `(select value${uuid} from ${postgres ? 'json_array_elements_text($1::json)' : 'json_each($1)'})`
   return {
     get: `select ${columns} from monobloc_job where id = $1${uuid}`,
     list: `select ${columns} from monobloc_job
@@ -27,8 +28,8 @@ const textsFor = (postgres: boolean) => {
     pause: 'insert into monobloc_job_pause (name, since) values ($1, $2) on conflict (name) do nothing',
     resume: 'delete from monobloc_job_pause where name = $1',
     cancel: `update monobloc_job set state = 'cancelled', ended = $2, error = $3
-      where id = $1${uuid} and state in ('waiting', 'delayed', 'queued', 'awaiting')`,
-    stop: `update monobloc_job set state = 'cancelling' where id = $1${uuid} and state = 'running'`,
+      where id in ${ids} and state in ('waiting', 'delayed', 'queued', 'awaiting')`,
+    stop: `update monobloc_job set state = 'cancelling' where id in ${ids} and state = 'running'`,
     retry: `update monobloc_job set state = 'queued', attempt = 0, due = $2, ended = null, progress = null, result = null
       where id = $1${uuid} and state in ('failed', 'cancelled') returning name`,
     retryAll: `update monobloc_job set state = 'queued', attempt = 0, due = $2, ended = null, progress = null, result = null
@@ -91,14 +92,13 @@ export class JobControlStore {
     return session.run(this.#statements.resume, [name])
   }
 
-  /** @returns whether it was waiting, and is cancelled */
-  async cancel(session: Session, id: string, now: number, error: string): Promise<boolean> {
-    return (await session.run(this.#statements.cancel, [id, now, error])) > 0
-  }
-
-  /** @returns whether it runs, and is told to stop */
-  async stop(session: Session, id: string): Promise<boolean> {
-    return (await session.run(this.#statements.stop, [id])) > 0
+  /** Cancels those of a list that do not run, and tells those that do to stop. @returns how many there were */
+  async cancel(session: Session, list: readonly string[], now: number, error: string): Promise<number> {
+    const ids = JSON.stringify(list)
+    return (
+      (await session.run(this.#statements.cancel, [ids, now, error])) +
+      (await session.run(this.#statements.stop, [ids]))
+    )
   }
 
   async retry(session: Session, id: string, now: number): Promise<boolean> {

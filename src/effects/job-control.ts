@@ -91,8 +91,8 @@ const mostListed = 1000
 /** Jobs that one statement lets run again: some milliseconds of a write turn. */
 const retriedAtOnce = 500
 
-/** Children of one parent that are cancelled with it. */
-const cancelledAtOnce = 10_000
+/** Children that one statement cancels. */
+const cancelledAtOnce = 500
 
 /** Cancels a job and its children in a transaction. @throws MonoblocError `job_ended` */
 export async function cancelJob(session: Session, queries: Queries, id: string): Promise<void> {
@@ -101,15 +101,16 @@ export async function cancelJob(session: Session, queries: Queries, id: string):
   const now = queries.now()
   const why = errorText(new MonoblocError('job_cancelled'))
   const row = (await store.get(session, id))!
-  const isDone = (await store.cancel(session, id, now, why)) || (await store.stop(session, id))
-  if (!isDone && row.state !== 'cancelling') throw ended(row)
-  for (let left = [id]; left.length > 0; ) {
-    const children: string[] = []
-    for (const parent of left) children.push(...(await needs.openChildren(session, parent, cancelledAtOnce)))
-    for (const child of children) {
-      if (!(await store.cancel(session, child, now, why))) await store.stop(session, child)
+  if ((await store.cancel(session, [id], now, why)) === 0 && row.state !== 'cancelling') throw ended(row)
+  const parents = [id]
+  for (const parent of parents) {
+    for (let after = parent; ; ) {
+      const children = await needs.openChildren(session, parent, after, cancelledAtOnce)
+      await store.cancel(session, children, now, why)
+      parents.push(...children)
+      if (children.length < cancelledAtOnce) break
+      after = children.at(-1)!
     }
-    left = children
   }
   session.onCommit?.(() => toldOfJob(queries, String(row.name), { ended: [id] }))
 }

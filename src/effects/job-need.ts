@@ -41,8 +41,8 @@ const textsFor = (postgres: boolean) => {
       where id in ${ids('$1')} and state in ('waiting', 'awaiting') and not ${open('monobloc_job.id')}
       returning id, name, state, due`,
     // Younger than it: what it waited for by `after` is older.
-    children: `select id from monobloc_job where id in (select need${uuid} from monobloc_job_need where job = $1 and need > $1)
-      and ended is null limit $2`,
+    children: `select id from monobloc_job where id in (select need${uuid} from monobloc_job_need where job = $1 and need > $2)
+      and ended is null order by id limit $3`,
     hasChildren: 'select 1 from monobloc_job_need where job = $1 and need > $1 limit 1',
     // What has failed because of it waits for it again.
     waitAgain: `update monobloc_job set state = case when error = $2 then 'awaiting' else 'waiting' end, ended = null
@@ -85,9 +85,9 @@ export class JobNeedStore {
     return (await session.rows(this.#words.of, [JSON.stringify(ended)])).map(([id]) => String(id))
   }
 
-  /** Those of its children that have not ended. */
-  async openChildren(session: Session, job: string, limit: number): Promise<string[]> {
-    return (await session.rows(this.#words.children, [job, limit])).map(([id]) => String(id))
+  /** Those of its children that have not ended, after one of them, or from the first: after itself. */
+  async openChildren(session: Session, job: string, after: string, limit: number): Promise<string[]> {
+    return (await session.rows(this.#words.children, [job, after, limit])).map(([id]) => String(id))
   }
 
   async hasChildren(session: Session, job: string): Promise<boolean> {

@@ -5,9 +5,10 @@ import { refused } from '../migrations/migration-refusal.ts'
 import { type Ask, ownPrefix, readTables } from './postgres-catalog.ts'
 import type { MigrationClient } from './postgres-migration-client.ts'
 import { dressLog, fillingSetting, muteLog } from './postgres-migration-dress.ts'
-import { failure, type PlacedStatement } from './postgres-migration-run.ts'
+import { failure, type PlacedStatement, placedStatements } from './postgres-migration-run.ts'
+import { fitted } from './postgres-names.ts'
 import { newPrefix } from './postgres-shadow.ts'
-import { nameOf } from './postgres-statements.ts'
+import { nameOf, type SchemaAct, schemaAct } from './postgres-statements.ts'
 import { quoted } from './postgres-table.ts'
 
 const triggerPrefix = `${ownPrefix}fill_`
@@ -34,7 +35,7 @@ export async function fillTable(options: FillOptions): Promise<void> {
   if (from === undefined) {
     from = 0
     await client.patiently(waitMillis, async () => {
-      for (const sql of triggerSql(fill)) await ask(sql)
+      for (const sql of triggerSql(fillsSoFar(part))) await ask(sql)
       if (await isLogged(ask, fill.table)) await muteLog(ask, schema, fill.table)
       await note(0)
     })
@@ -116,27 +117,47 @@ function depthsOf(tokens: PlacedStatement['statement']['tokens']): number[] {
   })
 }
 
+/** The fills of this one's column, up to it: one trigger does what all of them do. */
+function fillsSoFar(part: PlacedStatement): Fill[] {
+  const { table, column } = readFill(part)
+  const before = placedStatements(part.file).slice(0, part.place)
+  const ended = before.findLastIndex(({ statement }) => tableOfEnd(schemaAct(statement)) === table)
+  const fills = before.slice(ended + 1).filter(({ section }) => section.kind === 'fill')
+  return [...fills, part].map(readFill).filter((fill) => fill.table === table && fill.column === column)
+}
+
+/** The table whose columns go or take their places: from here on nobody fills it. */
+export function tableOfEnd(act: SchemaAct | undefined): string | undefined {
+  const ends = act?.act === 'drop column' || act?.act === 'rename column' || act?.act === 'rename table'
+  return ends ? act.name : undefined
+}
+
 /**
  * A column that takes another's place follows it; any other keeps what was written. A value that can't be converted stays
  * null here, and is told of by the fill or by the constraint: whoever writes it now has done nothing wrong.
  */
-function triggerSql({ table, column, value }: Fill): string[] {
-  const name = quoted(triggerName(table, column))
-  const always = column.startsWith(newPrefix)
-  const assign = `SELECT ${value} INTO NEW.${quoted(column)} FROM (SELECT NEW.*) AS ${quoted(table)};`
+function triggerSql(fills: Fill[]): string[] {
+  const { table, column } = fills[0]!
+  const name = quoted(fitted(`${triggerPrefix}${table}.${column}`))
+  const made = `NEW.${quoted(column)}`
+  const row = `FROM (SELECT NEW.*) AS ${quoted(table)}`
+  const acts = fills.map(({ value, condition }) => {
+    const assign = `SELECT ${value} INTO ${made} ${row};`
+    return condition === undefined ? assign : `IF EXISTS (SELECT ${row} WHERE ${condition}) THEN ${assign} END IF;`
+  })
   const body = `BEGIN
-${always ? assign : `IF NEW.${quoted(column)} IS NULL THEN ${assign} END IF;`}
+${column.startsWith(newPrefix) ? `${made} := NULL;\n` : ''}IF ${made} IS NULL THEN
+${acts.join('\n')}
+END IF;
 RETURN NEW;
-EXCEPTION WHEN data_exception THEN RETURN NEW;
+EXCEPTION WHEN data_exception THEN
+${made} := NULL;
+RETURN NEW;
 END`
   return [
     `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $fill$${body}$fill$`,
     `CREATE OR REPLACE TRIGGER ${name} BEFORE INSERT OR UPDATE ON ${quoted(table)} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
   ]
-}
-
-function triggerName(table: string, column: string): string {
-  return `${triggerPrefix}${table}_${column}`.slice(0, 63)
 }
 
 /** @param tables those whose columns now take their places; default: all */

@@ -12,7 +12,7 @@ import type { MigrationFile } from '../migrations/migration-file.ts'
 import { refused } from '../migrations/migration-refusal.ts'
 import { type Ask, readTables, type Tables } from './postgres-catalog.ts'
 import { isInterrupted, type MigrationClient, translated } from './postgres-migration-client.ts'
-import { dropFillTriggers, fillTable } from './postgres-migration-fill.ts'
+import { dropFillTriggers, fillTable, tableOfEnd } from './postgres-migration-fill.ts'
 import { type DoneStep, noteApplied, noteStep, readSteps } from './postgres-migration-history.ts'
 import {
   failure,
@@ -129,11 +129,7 @@ export class MigrationPhases {
   async #together(parts: Phase['parts']): Promise<void> {
     await this.#client.patiently(this.#options.waitMillis, async () => {
       const run = this.#newRun()
-      const tables = parts.flatMap(({ act }) => {
-        const ends = act?.act === 'drop column' || act?.act === 'rename column' || act?.act === 'rename table'
-        return ends ? [act.name] : []
-      })
-      await dropFillTriggers(this.#ask, new Set(tables))
+      await dropFillTriggers(this.#ask, new Set(parts.flatMap(({ act }) => tableOfEnd(act) ?? [])))
       for (const part of parts) {
         await run.statement(part, new Set())
         await this.#note(part)

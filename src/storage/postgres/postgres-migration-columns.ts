@@ -6,7 +6,7 @@ import { droppedColumn, keyDifferences, valueDifferences } from '../migrations/s
 import { checkName, typeConstraint } from '../sql/check-name.ts'
 import type { ActualTable, Tables } from './postgres-catalog.ts'
 import { conversionSql } from './postgres-conversion.ts'
-import { newPrefix } from './postgres-shadow.ts'
+import { newColumn, unconverted } from './postgres-shadow.ts'
 import { columnSql, constraint, declaredType, defaultSql, quoted, typeCheck } from './postgres-table.ts'
 
 /**
@@ -119,7 +119,8 @@ function retyping(
     ]
     return [{ ...step(words, sql, differences), wanting }]
   }
-  const made = `${newPrefix}${column.name}`.slice(0, 63)
+  const made = newColumn(column.name)
+  const lost = constraint(`monobloc_lost_${place}`)
   const swap = [
     alter(table, `DROP COLUMN ${name}`),
     alter(table, `RENAME COLUMN ${quoted(made)} TO ${name}`),
@@ -132,7 +133,16 @@ function retyping(
       [],
     ),
     { ...fillStep(`convert ${place}`, table, made, value), wanting },
-    step(words, [...(column.nullable ? [] : notNullSql(table, made)), ...swap], differences),
+    step(
+      words,
+      [
+        // By which they are seen at once while others are kept out. It goes with the column.
+        `CREATE INDEX CONCURRENTLY ${lost} ON ${quoted(spec.name)} (${quoted(made)}) WHERE ${unconverted(column.name)}`,
+        ...(column.nullable ? [] : notNullSql(table, made)),
+        ...swap,
+      ],
+      differences,
+    ),
   ]
 }
 

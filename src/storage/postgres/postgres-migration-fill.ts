@@ -7,7 +7,7 @@ import type { MigrationClient } from './postgres-migration-client.ts'
 import { dressLog, fillingSetting, muteLog } from './postgres-migration-dress.ts'
 import { failure, type PlacedStatement, placedStatements } from './postgres-migration-run.ts'
 import { fitted } from './postgres-names.ts'
-import { newPrefix } from './postgres-shadow.ts'
+import { newColumn, newPrefix, unconverted } from './postgres-shadow.ts'
 import { nameOf, type SchemaAct, schemaAct } from './postgres-statements.ts'
 import { quoted } from './postgres-table.ts'
 
@@ -77,7 +77,7 @@ interface Fill {
 }
 
 /** @throws MonoblocError `migration_refused` for what is not one column's value */
-function readFill({ file, section, statement: { sql, tokens } }: PlacedStatement): Fill {
+export function readFill({ file, section, statement: { sql, tokens } }: PlacedStatement): Fill {
   const start = tokens[0]!.start
   const words = tokens.map((token) => (token.kind === 'word' ? token.text.toLowerCase() : ''))
   const set = words.indexOf('set')
@@ -134,7 +134,7 @@ export function tableOfEnd(act: SchemaAct | undefined): string | undefined {
 
 /**
  * A column that takes another's place follows it; any other keeps what was written. A value that can't be converted stays
- * null here, and is told of by the fill or by the constraint: whoever writes it now has done nothing wrong.
+ * null here, and is told of by the fill or before the old one goes: whoever writes it now has done nothing wrong.
  */
 function triggerSql(fills: Fill[]): string[] {
   const { table, column } = fills[0]!
@@ -158,6 +158,28 @@ END`
     `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $fill$${body}$fill$`,
     `CREATE OR REPLACE TRIGGER ${name} BEFORE INSERT OR UPDATE ON ${quoted(table)} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
   ]
+}
+
+/**
+ * Before a column that was written to meanwhile goes: what the new one could not take from it is converted once more, and
+ * fails with its value. Nobody else writes until the transaction ends.
+ *
+ * @throws MonoblocError `migration_refused`
+ */
+export async function refuseUnconverted(ask: Ask, part: PlacedStatement): Promise<void> {
+  const { table, column, value, condition } = readFill(part)
+  const columns = (await readTables(ask, new Set([table]))).get(table)?.columns
+  const old = [...(columns?.keys() ?? [])].find((name) => newColumn(name) === column)
+  if (old === undefined || !columns!.has(column)) return
+  await ask(`LOCK TABLE ${quoted(table)}`)
+  // By the index that the plan has made for it, of which the server may not know how small it is.
+  await ask('SET LOCAL enable_seqscan = off')
+  try {
+    const where = condition === undefined ? '' : ` AND (${condition})`
+    await ask(`SELECT count(${value}) FROM ${quoted(table)} WHERE ${unconverted(old)}${where}`)
+  } catch (error) {
+    throw failure(part, error)
+  }
 }
 
 /** @param tables those whose columns now take their places; default: all */

@@ -12,7 +12,7 @@ import type { MigrationFile } from '../migrations/migration-file.ts'
 import { refused } from '../migrations/migration-refusal.ts'
 import { type Ask, readTables, type Tables } from './postgres-catalog.ts'
 import { isInterrupted, type MigrationClient, translated } from './postgres-migration-client.ts'
-import { dropFillTriggers, fillTable, tableOfEnd } from './postgres-migration-fill.ts'
+import { dropFillTriggers, fillTable, readFill, refuseUnconverted, tableOfEnd } from './postgres-migration-fill.ts'
 import { type DoneStep, noteApplied, noteStep, readSteps } from './postgres-migration-history.ts'
 import {
   failure,
@@ -113,6 +113,8 @@ export class MigrationPhases {
         return this.#index(only)
       case 'fill':
         return this.#fill(only, done.get(only.place)?.blocks)
+      case 'together':
+        return this.#together(parts, () => this.#refuseUnconverted(parts))
       default:
         return this.#together(parts)
     }
@@ -126,8 +128,9 @@ export class MigrationPhases {
     if (kind === 'data') onProgress?.({ what: section.title || 'changing rows' })
   }
 
-  async #together(parts: Phase['parts']): Promise<void> {
+  async #together(parts: Phase['parts'], before?: () => Promise<void>): Promise<void> {
     await this.#client.patiently(this.#options.waitMillis, async () => {
+      await before?.()
       const run = this.#newRun()
       await dropFillTriggers(this.#ask, new Set(parts.flatMap(({ act }) => tableOfEnd(act) ?? [])))
       for (const part of parts) {
@@ -137,6 +140,13 @@ export class MigrationPhases {
       await run.pause()
       if (parts.some(({ section }) => section.kind === 'data')) await run.conclude(this.#file)
     })
+  }
+
+  async #refuseUnconverted(parts: Phase['parts']): Promise<void> {
+    const tables = new Set(parts.flatMap(({ act }) => (act && 'name' in act ? [act.name] : [])))
+    for (const part of placedStatements(this.#file).slice(0, parts[0]!.place)) {
+      if (part.section.kind === 'fill' && tables.has(readFill(part).table)) await refuseUnconverted(this.#ask, part)
+    }
   }
 
   async #note(placed: PlacedStatement, blocks?: number): Promise<void> {

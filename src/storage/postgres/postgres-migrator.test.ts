@@ -348,6 +348,37 @@ describe('in parts', () => {
     expect(entries.map(({ operation }) => operation).sort()).toEqual(['insert', 'migrate', 'update', 'update'])
     expect(await leftovers()).toEqual([])
   })
+  test.each([
+    ['inserted', t.decimal(6, 2).nullable(), "INSERT INTO article (title, body, writer) VALUES ('three', 'abc', 1)"],
+    ['updated', t.decimal(6, 2).nullable(), "UPDATE article SET body = 'abc' WHERE id = 2"],
+    ['updated, and takes null no more', t.decimal(6, 2), "UPDATE article SET body = 'abc' WHERE id = 2"],
+  ])('a value that was %s behind the fill, and the new type can not hold, is not lost', async (_, body, meanwhile) => {
+    await start()
+    await sql("update article set body = '5.00'")
+    const next = article({ body })
+    await plan(next, (text) =>
+      text
+        .replaceAll('consent needed', 'consent')
+        .replace('-- step: article.body becomes', (becomes) => `-- data: meanwhile\n${meanwhile};\n${becomes}`),
+    )
+    const stopped = apply(next, {}, big)
+    await expect(stopped).rejects.toMatchObject({ code: 'migration_stopped' })
+    await expect(stopped).rejects.toThrow('(fill: convert article.body): not exactly a decimal(6,2): abc')
+    await sql("update article set title = 'read' where body = 'abc'")
+    await sql("update article set body = '7.50' where body = 'abc'")
+    expect((await apply(next, {}, big)).applied).toEqual(['0002-next'])
+    expect(await sql("select body from article where title = 'read'")).toEqual([{ body: '7.50' }])
+    expect(await leftovers()).toEqual([])
+  })
+  test('what a conversion of one’s own makes null is null', async () => {
+    await start()
+    const next = article({ body: t.decimal(6, 2).nullable() })
+    await plan(next, (text) =>
+      text.replaceAll('consent needed', 'consent').replace(/^ {2}CASE WHEN "body".*$/m, '  NULL::numeric'),
+    )
+    await apply(next, {}, big)
+    expect(await sql('select body from article')).toEqual([{ body: null }, { body: null }])
+  })
   test('rows that come meanwhile get the value of the fill whose condition they meet, and others none', async () => {
     await start()
     // Cut off at 63 bytes, as the server does, what belongs to each would have one name.

@@ -15,6 +15,15 @@ import { createIndexSql, createReferenceSql, createTableSql, quoted } from './po
 /** What a column is called while it gets its values in a new type. */
 export const newPrefix = `${ownPrefix}new_`
 
+export function newColumn(column: string): string {
+  return `${newPrefix}${column}`.slice(0, 63)
+}
+
+/** Holds for the rows whose value the new column lacks. */
+export function unconverted(column: string): string {
+  return `${quoted(column)} IS NOT NULL AND ${quoted(newColumn(column))} IS NULL`
+}
+
 /** Tables that are in files: those of the app. Monobloc's own come with its version. */
 export function appTables(schema: Schema): TableSpec[] {
   return schema.tables.filter(({ name }) => !name.startsWith(ownPrefix))

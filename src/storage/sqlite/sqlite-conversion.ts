@@ -103,21 +103,28 @@ function toFloat(c: string, from: ColumnType): Converted | undefined {
     case 'bigint':
     case 'serial':
     case 'boolean':
-      return { value: `CAST(${c} AS REAL)`, when: `CAST(CAST(${c} AS REAL) AS INTEGER) = ${c}` }
+      return { value: `CAST(${c} AS REAL)`, when: isDouble(c) }
     case 'decimal': {
       const made = `CAST(${c} AS REAL) / ${unit(from)}`
       return { value: made, when: `CAST(round(${made} * ${unit(from)}) AS INTEGER) = ${c}` }
     }
-    case 'text':
+    case 'text': {
+      const number = `CAST(${c} AS INTEGER)`
       return {
         value: `CAST(${c} AS REAL)`,
-        when: `(CAST(CAST(${c} AS REAL) AS TEXT) = ${c} OR CAST(CAST(${c} AS INTEGER) AS TEXT) = ${c})`,
+        when: `(CAST(CAST(${c} AS REAL) AS TEXT) = ${c} OR (CAST(${number} AS TEXT) = ${c} AND ${isDouble(number)}))`,
       }
+    }
     case 'json':
       return { value: `CAST(${c} ->> '$' AS REAL)`, when: `json_type(${c}) IN ('integer', 'real')` }
     default:
       return undefined
   }
+}
+
+/** Of a whole number. The greatest one becomes 2^63, which is cast back to the greatest one. */
+function isDouble(c: string): string {
+  return `CAST(${c} AS REAL) < 9223372036854775808.0 AND CAST(CAST(${c} AS REAL) AS INTEGER) = ${c}`
 }
 
 function toBoolean(c: string, from: ColumnType): Converted | undefined {

@@ -28,7 +28,7 @@ export const campaign: Campaign = {
   seeds: 12,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed, { lean }) => runCuts(seed, lean ? 5 : 10, { pooler: seed % 3 === 0 && whyNoBouncer() === undefined }),
+  run: (seed, { lean }) => runCuts(seed, lean ? 3 : 10, { pooler: seed % 3 === 0 && whyNoBouncer() === undefined }),
 }
 
 export async function runCuts(

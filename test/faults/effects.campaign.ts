@@ -14,7 +14,7 @@ export const campaign: Campaign = {
   seeds: 200,
   slice: [1],
   unavailable: (engine) => (engine === 'postgres' ? whyNoPostgres() : undefined),
-  run: (seed, { engine, folder, lean }) => runOn(engine, { seed, folder, faults: lean ? 4 : 8 }),
+  run: (seed, { engine, folder, lean }) => runOn(engine, { seed, folder, faults: lean ? 3 : 8 }),
   conclude: (seeds, results) => ({ report: reportOf(results), violations: seeds < 200 ? [] : seldom(results) }),
 }
 

@@ -18,7 +18,7 @@ export const campaign: Campaign = {
   seeds: 10,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed, { lean }) => runFailovers(seed, lean ? 2 : 3),
+  run: (seed, { lean }) => runFailovers(seed, lean ? 1 : 3),
 }
 
 /**

@@ -20,7 +20,7 @@ export const campaign: Campaign = {
   seeds: 10,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed, { lean }) => runNodeKills(seed, lean ? 3 : 6),
+  run: (seed, { lean }) => runNodeKills(seed, lean ? 2 : 6),
 }
 
 export async function runNodeKills(seed: number, faults: number, testing: Testing = {}): Promise<RoundsResult> {

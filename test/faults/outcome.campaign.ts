@@ -28,8 +28,7 @@ export const campaign: Campaign = {
   seeds: 15,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed, { lean }) =>
-    runOutcomes(seed, lean ? 15 : 40, { pooler: seed % 5 === 0 && whyNoBouncer() === undefined }),
+  run: (seed, { lean }) => runOutcomes(seed, lean ? 8 : 40, { pooler: seed % 5 === 0 && whyNoBouncer() === undefined }),
 }
 
 const insert: Statement = { sql: 'insert into unit values ($1)', reach: 'bounded' }

@@ -23,7 +23,7 @@ export const campaign: Campaign = {
   seeds: 8,
   slice: [1],
   unavailable: whyNoPostgres,
-  run: (seed, { lean }) => runServerDeaths(seed, lean ? 2 : 5),
+  run: (seed, { lean }) => runServerDeaths(seed, lean ? 1 : 5),
 }
 
 export async function runServerDeaths(seed: number, faults: number, testing: Testing = {}): Promise<RoundsResult> {

@@ -46,7 +46,7 @@ export async function enqueueNeeds(
   if (needs.parent !== undefined) await store.add(session, needs.parent, id, needs.parentRule)
   for (const need of needs.after) await store.add(session, id, need, needs.rule)
   // Those that have ended before say nothing any more.
-  return needs.after.length > 0 && (await store.goOn(session, [id], now)).length === 0
+  return needs.after.length > 0 && (await store.goOn(session, [id], now)).released.length === 0
 }
 
 const idPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -10,7 +10,7 @@ export type NeedRule = 'fail' | 'any'
 /** Jobs that one job can wait for by `after`: for more, let a parent have children. */
 export const mostNeeds = 1000
 
-/** Jobs that one statement lets go on. */
+/** Jobs that one transaction lets go on. */
 const resolvedAtOnce = 500
 
 const textsFor = (postgres: boolean) => {
@@ -107,11 +107,18 @@ export class JobNeedStore {
     return session.run(this.#words.awaitChildren, [id, worker, attempt, result])
   }
 
-  /** Lets those of a list go on whose needs have all ended, and then what waits for them. */
-  async goOn(session: Session, ids: readonly string[], now: number): Promise<Released[]> {
+  /**
+   * Lets those of a list go on whose needs have all ended, and then what waits for them.
+   *
+   * @returns what may run, and those that are left for another transaction
+   */
+  async goOn(session: Session, ids: readonly string[], now: number): Promise<{ released: Released[]; left: string[] }> {
     const released: Released[] = []
-    for (let left = ids; left.length > 0; ) {
-      const values = [JSON.stringify(left), now, childFailed, predecessorFailed]
+    const left = [...ids]
+    for (let room = resolvedAtOnce; room > 0 && left.length > 0; ) {
+      const some = left.splice(0, room)
+      room -= some.length
+      const values = [JSON.stringify(some), now, childFailed, predecessorFailed]
       const rows = await session.rows(this.#words.goOn, values)
       const ended: string[] = []
       for (const [id, name, state, due] of rows) {
@@ -119,9 +126,9 @@ export class JobNeedStore {
         else if (state === 'delayed') released.push({ name: String(name), due: Number(due) })
         else ended.push(String(id))
       }
-      left = ended.length > 0 ? await this.of(session, ended) : []
+      if (ended.length > 0) for (const id of await this.of(session, ended)) left.push(id)
     }
-    return released
+    return { released, left }
   }
 }
 
@@ -155,6 +162,8 @@ export class JobNeeds {
   #meanwhile: string[] = []
   #ended = new Set<string>()
   #sweptAt = -Infinity
+  /** The last sweep has not seen all. */
+  #hasMore = false
   #working: Promise<void> | undefined
 
   constructor(options: NeedsOptions) {
@@ -181,8 +190,7 @@ export class JobNeeds {
       // Who says meanwhile that something waits knows more than this.
       if (await store.any(session)) this.#isUsed = true
       if (!this.#isUsed || (before && performance.now() - this.#sweptAt < sweepMillis)) return undefined
-      this.#sweptAt = performance.now()
-      const ready = await store.ready(session, resolvedAtOnce)
+      const ready = await this.#sweep(session)
       return ready.length > 0 ? () => this.#work(ready, true) : undefined
     } finally {
       this.#looks--
@@ -200,6 +208,14 @@ export class JobNeeds {
 
   get isWorking(): boolean {
     return this.#working !== undefined
+  }
+
+  /** @returns what may go on, whoever was told of it */
+  async #sweep(session: Session): Promise<string[]> {
+    this.#sweptAt = performance.now()
+    const ready = await this.#options.store.ready(session, resolvedAtOnce)
+    this.#hasMore = ready.length === resolvedAtOnce
+    return ready
   }
 
   #work(ids: readonly string[], areReady = false): void {
@@ -223,11 +239,16 @@ export class JobNeeds {
           const waiting = ended.length > 0 ? await store.of(session, ended) : []
           return store.goOn(session, [...ready, ...waiting], now())
         })
-        if (found.length > 0) released(found)
+        if (found.released.length > 0) released(found.released)
+        for (const id of found.left) this.#ended.add(`=${id}`)
+        if (this.#ended.size > 0 || !this.#hasMore) continue
+        const more = await storage.read({ deadline }, (session) => this.#sweep(session))
+        for (const id of more) this.#ended.add(`=${id}`)
       } catch (error) {
         // The next look finds it.
         failed(error)
         this.#sweptAt = -Infinity
+        this.#hasMore = false
       }
     }
   }

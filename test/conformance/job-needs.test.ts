@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { enqueueJob } from '../../src/effects/index.ts'
+import { storeOf } from '../../src/effects/job-need-enqueue.ts'
 import { MonoblocError } from '../../src/errors.ts'
+import type { Session } from '../../src/storage/index.ts'
 import { type JobFixture, openJobs, Ran, settled } from './job-fixture.ts'
 
 let jobs: JobFixture
@@ -142,6 +145,33 @@ test('a process that knew of nothing that waits finds it', async () => {
   await settled(runner)
   const states = (await control.list()).map(({ state }) => state)
   expect(states).toEqual(['failed', 'cancelled'])
+})
+
+test('any number of jobs that wait for one go on, some hundred in a transaction', async () => {
+  const note = jobs.job('note', {})
+  const control = jobs.control(note)
+  const joined = async () => {
+    const id = await jobs.enqueue(note, { n: 0 }, { delay: 1 })
+    const after = { id, existing: false }
+    const enqueued = (db: any) => Array.from({ length: 501 }, (_, n) => enqueueJob(db, note, { n }, { after }))
+    const waiting = await jobs.db.transaction((db: any) => Promise.all(enqueued(db)))
+    return { id, waiting: waiting.map(({ id }: any) => id) }
+  }
+  // By the rows alone, then because somebody said so.
+  const first = await joined()
+  await control.cancel(first.id)
+  const runner = await jobs.start(note)
+  await settled(runner)
+  expect(await control.counts()).toMatchObject([{ counts: { cancelled: 1, failed: 501 } }])
+  const second = await joined()
+  await control.cancel(second.id)
+  await settled(runner)
+  expect(await control.counts()).toMatchObject([{ counts: { cancelled: 2, failed: 1002 } }])
+  await runner.stop()
+  const { waiting } = await joined()
+  const { storage, clock } = jobs
+  const goOn = (session: Session) => storeOf(storage.dialect).goOn(session, waiting, clock.now)
+  expect((await storage.write({ deadline: 10_000 }, goOn)).left).toHaveLength(1)
 })
 
 test('a cancelled parent takes its children along, however many', async () => {

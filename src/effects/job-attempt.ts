@@ -14,6 +14,8 @@ import type { ClaimedJob } from './job-store.ts'
 export class JobAttempt {
   readonly job: Job
   readonly claimed: ClaimedJob
+  /** Under whose lease it was claimed. */
+  readonly worker: string
   state: 'waiting' | 'running' | 'ended' = 'waiting'
   /** JSON that is yet to be written. */
   progress: string | undefined
@@ -23,9 +25,10 @@ export class JobAttempt {
   #reason: unknown
 
   /** @param progressed called when there is progress to write */
-  constructor(job: Job, claimed: ClaimedJob, progressed: () => void) {
+  constructor(job: Job, claimed: ClaimedJob, worker: string, progressed: () => void) {
     this.job = job
     this.claimed = claimed
+    this.worker = worker
     this.#progressed = progressed
   }
 

@@ -133,9 +133,11 @@ export class JobOutcomes {
         ...settled.map(({ id }) => id),
       ])
     } catch (error) {
-      this.#done.unshift(...done)
-      this.#results.unshift(...results)
-      this.#settled.unshift(...settled)
+      if (worker() === id) {
+        this.#done.unshift(...done)
+        this.#results.unshift(...results)
+        this.#settled.unshift(...settled)
+      } else noted(0, done.length + results.length + settled.length, () => [])
       throw error
     }
   }

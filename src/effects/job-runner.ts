@@ -299,7 +299,8 @@ export class JobRunner {
   }
 
   #take(claimed: readonly ClaimedJob[], capacity: Capacity, startedAt: number): void {
-    for (const row of claimed) this.#shelve(new JobAttempt(this.#jobs.get(row.name)!, row, this.#progressed))
+    for (const row of claimed)
+      this.#shelve(new JobAttempt(this.#jobs.get(row.name)!, row, this.#worker.id, this.#progressed))
     const quick = claimed.filter(({ name }) => !isLoose(this.#jobs.get(name)!.options)).length
     this.#pace.claimed(quick > 0 && quick >= capacity.quick, startedAt)
   }
@@ -378,10 +379,10 @@ export class JobRunner {
     attempt.state = 'ended'
     const { claimed } = attempt
     // Of one that was lost, the next attempt may be here too by now, and nothing of this one counts.
-    const isLost = codeOf(attempt.reason) === 'lease_lost'
+    const isLost = attempt.worker !== this.#worker.id
     if (this.#running.get(claimed.id) === attempt) this.#running.delete(claimed.id)
     this.#follow.over(claimed.id, claimed.name)
-    if (!isLost) this.#noteProgress(attempt)
+    this.#noteProgress(attempt)
     if (end.kind === 'done') !isLost && this.#outcomes.done(claimed.id, end.result)
     else if (end.kind === 'failed') this.#fail(attempt, end.error)
     else this.#follow.onDisk(() => [claimed.id])
@@ -408,7 +409,7 @@ export class JobRunner {
   readonly #claimed = (worker: string, row: ClaimedJob): void => {
     // Of a lease that has ended meanwhile, whoever ended it has taken over the claims.
     if (worker !== this.#worker.id || this.#state === 'stopped') return
-    const attempt = new JobAttempt(this.#jobs.get(row.name)!, row, this.#progressed)
+    const attempt = new JobAttempt(this.#jobs.get(row.name)!, row, this.#worker.id, this.#progressed)
     if (this.#state === 'running') this.#shelve(attempt)
     else this.#handBack([attempt])
     this.#schedule()
@@ -438,7 +439,7 @@ export class JobRunner {
   }
 
   #noteProgress(attempt: JobAttempt): void {
-    if (attempt.progress === undefined) return
+    if (attempt.progress === undefined || attempt.worker !== this.#worker.id) return
     this.#outcomes.progress(attempt.claimed.id, attempt.progress)
     attempt.progress = undefined
     this.#schedule()

@@ -152,29 +152,34 @@ test('jobs that this app does not know are left alone', async () => {
   expect(await jobs.row(id)).toMatchObject({ state: 'queued', attempt: 0 })
 })
 
-test('an attempt that has lost its job says nothing of the next one, although both are in one process', async () => {
-  const ends: ((value: string) => void)[] = []
-  const slow = jobs.job('slow', {
-    transaction: false,
-    handle: () => new Promise<string>((resolve) => ends.push(resolve)),
-  })
-  const other = jobs.job('other', { transaction: false })
-  const id = await jobs.enqueue(slow, { n: 1 })
-  const runner = jobs.runner([slow, other], { lease: 200 })
-  await runner.start()
-  await soon(() => expect(ends).toHaveLength(1))
-  // As another process does that sees its beat stand still.
-  await jobs.sql(`delete from monobloc_worker returning id`)
-  await jobs.sql(`update monobloc_job set state = 'queued', worker = null returning id`)
-  await soon(async () => {
+test.each(['', ' and was told to stop before'])(
+  'an attempt that has lost its job%s says nothing of the next one, although both are in one process',
+  async (before) => {
+    const ends: ((value: string) => void)[] = []
+    const slow = jobs.job('slow', {
+      transaction: false,
+      handle: () => new Promise<string>((resolve) => ends.push(resolve)),
+    })
+    const other = jobs.job('other', { transaction: false })
+    const id = await jobs.enqueue(slow, { n: 1 })
+    const runner = jobs.runner([slow, other], { lease: 200 })
+    await runner.start()
+    await soon(() => expect(ends).toHaveLength(1))
+    if (before) await jobs.control(slow).cancel(id)
     await runner.wake()
-    expect(ends).toHaveLength(2)
-  })
-  ends[0]!('the first')
-  // Its end is written behind that one's, were it written.
-  const later = await jobs.enqueue(other, { n: 1 })
-  await soon(async () => expect(await jobs.row(later)).toMatchObject({ state: 'done' }))
-  expect(await jobs.row(id)).toMatchObject({ state: 'running', attempt: 2, result: null })
-  ends[1]!('the second')
-  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done', result: '"the second"' }))
-})
+    // As another process does that sees its beat stand still.
+    await jobs.sql(`delete from monobloc_worker returning id`)
+    await jobs.sql(`update monobloc_job set state = 'queued', worker = null returning id`)
+    await soon(async () => {
+      await runner.wake()
+      expect(ends).toHaveLength(2)
+    })
+    ends[0]!('the first')
+    // Its end is written behind that one's, were it written.
+    const later = await jobs.enqueue(other, { n: 1 })
+    await soon(async () => expect(await jobs.row(later)).toMatchObject({ state: 'done' }))
+    expect(await jobs.row(id)).toMatchObject({ state: 'running', attempt: 2, result: null })
+    ends[1]!('the second')
+    await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done', result: '"the second"' }))
+  },
+)

@@ -5,6 +5,7 @@ import { type JobNews, parentsOf, readInput } from './job-enqueue.ts'
 import { type JobLimits, slotOf } from './job-limit.ts'
 import { JobNeeds, type Released } from './job-need.ts'
 import { storeOf } from './job-need-enqueue.ts'
+import type { ClaimedJob } from './job-store.ts'
 
 export interface FollowOptions {
   storage: Storage
@@ -71,10 +72,10 @@ export class JobFollow {
     }
   }
 
-  /** An attempt is over in this process. */
-  over(id: string, name: string): void {
+  /** An attempt is over in this process. @param isLast no other one of the job has begun here */
+  over({ id, name }: ClaimedJob, isLast: boolean): void {
     if (this.limits.size > 0 && this.limits.has(name)) this.#freed.add(name)
-    if (this.parents.size > 0) this.parents.delete(id)
+    if (isLast && this.parents.size > 0) this.parents.delete(id)
   }
 
   /** Jobs have ended, and that is on disk. */

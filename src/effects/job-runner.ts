@@ -380,8 +380,8 @@ export class JobRunner {
     const { claimed } = attempt
     // Of one that was lost, the next attempt may be here too by now, and nothing of this one counts.
     const isLost = attempt.worker !== this.#worker.id
-    if (this.#running.get(claimed.id) === attempt) this.#running.delete(claimed.id)
-    this.#follow.over(claimed.id, claimed.name)
+    const isLast = this.#running.get(claimed.id) === attempt && this.#running.delete(claimed.id)
+    this.#follow.over(claimed, isLast)
     this.#noteProgress(attempt)
     if (end.kind === 'done') !isLost && this.#outcomes.done(claimed.id, end.result)
     else if (end.kind === 'failed') this.#fail(attempt, end.error)

@@ -183,3 +183,27 @@ test.each(['', ' and was told to stop before'])(
     await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'done', result: '"the second"' }))
   },
 )
+
+test('an attempt that has lost its job leaves the children of the next one to it', async () => {
+  const lost = Promise.withResolvers<void>()
+  const child = jobs.job('child', {})
+  const parent = jobs.job('parent', {
+    prepare: ({ job }) => (job.attempt === 1 ? lost.promise : undefined),
+    async handle({ db, enqueue }) {
+      await enqueue(child, { n: 1 }, { child: true, delay: 60_000 })
+      lost.reject(new Error('lost'))
+      for (let round = 0; round < 20; round++) await db.find(Ran)
+    },
+  })
+  const id = await jobs.enqueue(parent, { n: 1 })
+  const runner = jobs.runner([parent, child], { lease: 200 })
+  await runner.start()
+  await soon(async () => expect(await jobs.row(id)).toMatchObject({ state: 'running' }))
+  await jobs.sql(`delete from monobloc_worker returning id`)
+  await jobs.sql(`update monobloc_job set state = 'queued', worker = null returning id`)
+  await soon(async () => {
+    await runner.wake()
+    expect(await jobs.row(id)).toMatchObject({ attempt: 2, worker: null })
+  })
+  expect(await jobs.row(id)).toMatchObject({ state: 'awaiting' })
+})

@@ -1,8 +1,9 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { backup } from 'node:sqlite'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { makePrivate } from './sqlite-folder.ts'
+import { withPassingFile } from './sqlite-passing-file.ts'
 import { patiently } from './sqlite-patience.ts'
 
 /** Pages copied in one step, on a thread of Node's pool: a megabyte, so that nothing else waits long for the disk. */
@@ -19,21 +20,20 @@ const lockMillis = 30_000
  */
 export async function copyDatabase(connection: SqliteConnection, file: string): Promise<void> {
   const target = path.resolve(file)
-  const partial = `${target}.partial`
-  mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 })
-  rmSync(partial, { force: true })
-  makePrivate(partial)
   try {
-    connection.db.exec('begin')
-    await patiently(lockMillis, () => connection.db.prepare('select count(*) from sqlite_schema').get())
-    await backup(connection.db, partial, { rate: pagesPerStep })
-    connection.db.exec('rollback')
-    sync(partial)
-    renameSync(partial, target)
-    sync(path.dirname(target))
+    mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 })
+    await withPassingFile(`${target}.partial-`, async (partial) => {
+      makePrivate(partial)
+      connection.db.exec('begin')
+      await patiently(lockMillis, () => connection.db.prepare('select count(*) from sqlite_schema').get())
+      await backup(connection.db, partial, { rate: pagesPerStep })
+      connection.db.exec('rollback')
+      sync(partial)
+      renameSync(partial, target)
+      sync(path.dirname(target))
+    })
   } finally {
     connection.close()
-    for (const rest of [partial, `${partial}-journal`]) if (existsSync(rest)) rmSync(rest)
   }
 }
 

@@ -39,5 +39,5 @@ export function migratedPosition(db: DatabaseSync): number {
 }
 
 export function removeDatabase(file: string): void {
-  for (const end of ['', '-wal', '-shm', '-journal', '.partial', startLockSuffix]) rmSync(file + end, { force: true })
+  for (const end of ['', '-wal', '-shm', '-journal', startLockSuffix]) rmSync(file + end, { force: true })
 }

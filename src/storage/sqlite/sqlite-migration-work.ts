@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -23,11 +22,12 @@ import { prepareFolder, syncFolder } from './sqlite-folder.ts'
 import { prepareHistory, readHistory } from './sqlite-migration-history.ts'
 import { measureLosses } from './sqlite-migration-losses.ts'
 import { type PlannedSteps, planSteps } from './sqlite-migration-plan.ts'
-import { lastPosition, migratedPosition, openReader, reading, removeDatabase } from './sqlite-migration-reading.ts'
+import { lastPosition, migratedPosition, openReader, reading } from './sqlite-migration-reading.ts'
 import { historySql, MigrationRun, type RunOptions } from './sqlite-migration-run.ts'
 import type { SqliteMigratorOptions } from './sqlite-migrator.ts'
 import { closeAfter, openConnection } from './sqlite-open.ts'
 import { prepareOwnTables } from './sqlite-own-tables.ts'
+import { removeAbandoned, withPassingFile } from './sqlite-passing-file.ts'
 import { patiently } from './sqlite-patience.ts'
 import { appTables, openShadow, readTables, replayAll } from './sqlite-shadow.ts'
 
@@ -64,11 +64,14 @@ const keptBackups = 5
 /** What changes a schema, or says what would change it. It is loaded on use: a start needs none of it. */
 export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | 'apply' | 'follow'> {
   readonly #file: string
+  /** What the names of copies begin with that a file is tried on. */
+  readonly #rehearsals: string
   readonly #now: () => number
   readonly #testing: NonNullable<TestingOptions['testing']>
 
   constructor({ file, clock = Date, ...rest }: SqliteMigratorOptions & TestingOptions) {
     this.#file = path.resolve(file)
+    this.#rehearsals = `${this.#file}.rehearsal-`
     this.#now = () => clock.now()
     this.#testing = rest.testing ?? {}
   }
@@ -107,7 +110,7 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
   async apply(options: ApplyOptions): Promise<AppliedReport> {
     const nothing: AppliedReport = { applied: [], backup: undefined, mended: [] }
     if (options.files.length === 0 && !existsSync(this.#file)) return nothing
-    this.#removeRehearsals()
+    removeAbandoned(this.#rehearsals)
     const connection = await this.#open(options.waitMillis)
     let failure: unknown
     try {
@@ -194,9 +197,8 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
 
   async #rehearse(options: ApplyOptions, judged: Judged): Promise<void> {
     const { onProgress } = options
-    const copy = `${this.#file}.rehearsal-${process.pid}-${randomBytes(4).toString('hex')}`
     onProgress?.({ what: 'rehearsing on a copy' })
-    try {
+    await withPassingFile(this.#rehearsals, async (copy) => {
       await copyDatabase(openReader(this.#file), copy)
       const connection = openConnection(copy, { readOnly: false, cacheKib, synchronous: 'off', fold: foldCase })
       try {
@@ -206,9 +208,7 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
       } finally {
         connection.close()
       }
-    } finally {
-      removeDatabase(copy)
-    }
+    })
   }
 
   async #backup({ backups, onProgress }: ApplyOptions, pending: readonly MigrationFile[]): Promise<string> {
@@ -274,17 +274,6 @@ export class SqliteMigrationWork implements Pick<Migrator, 'plan' | 'status' | '
       throw translateError(error)
     })
   }
-
-  /** What a migration that was killed has left. */
-  #removeRehearsals(): void {
-    const folder = path.dirname(this.#file)
-    if (!existsSync(folder)) return
-    const prefix = `${path.basename(this.#file)}.rehearsal-`
-    for (const name of readdirSync(folder)) {
-      const pid = Number(/^\d+/.exec(name.slice(prefix.length))?.[0])
-      if (name.startsWith(prefix) && pid && !isRunning(pid)) rmSync(path.join(folder, name), { force: true })
-    }
-  }
 }
 
 /** @throws MonoblocError `migration_refused`, `schema_newer` */
@@ -349,15 +338,6 @@ function moveLog(db: DatabaseSync): void {
     db.exec('pragma wal_checkpoint(truncate)')
   } catch (error) {
     if (isFailedSync(error)) throw error
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

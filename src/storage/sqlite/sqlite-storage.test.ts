@@ -274,6 +274,16 @@ describe.skipIf(process.platform === 'win32')('what is made on the disk', () => 
     await storage.backup(path.join(folder, 'copies', 'b.db'))
     expect(modes(path.join(folder, 'copies'))).toEqual({ '.': 0o700, 'b.db': 0o600 })
   })
+  test('is whole where two copies to one file meet, without what a killed one has left', async () => {
+    const target = newFile()
+    const left = [process.pid, 999_999_999].map((pid) => `${target}.partial-${pid}-0123abcd`)
+    const other = `${target}.partial-${process.ppid}-0123abcd`
+    for (const file of [...left, other]) writeFileSync(file, '')
+    const copies = await Promise.all([1, 2].map(async () => (await open()).storage.backup(target)))
+    expect(copies).toHaveLength(2)
+    expect(readdirSync(path.dirname(target)).sort()).toEqual([target, other].map((file) => path.basename(file)))
+    expect(new DatabaseSync(target).prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' })
+  })
   test('leaves what is there as open as it is', async () => {
     const file = newFile()
     chmodSync(path.dirname(file), 0o755)

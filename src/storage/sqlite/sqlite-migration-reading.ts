@@ -1,11 +1,10 @@
 // What is known of a database's migrations by looking at it.
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { foldCase } from '../../schema/index.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { translateError } from './sqlite-errors.ts'
 import { openConnection } from './sqlite-open.ts'
-import { startLockSuffix } from './sqlite-start-lock.ts'
 
 export function openReader(file: string): SqliteConnection {
   // While a process starts or a command runs, nobody else waits for it.
@@ -36,8 +35,4 @@ export function migratedPosition(db: DatabaseSync): number {
   const found = db.prepare("select 1 from sqlite_schema where name = 'monobloc_meta'").get()
   if (!found) return 0
   return Number(db.prepare("select value from monobloc_meta where name = 'migrated'").get()?.value ?? 0)
-}
-
-export function removeDatabase(file: string): void {
-  for (const end of ['', '-wal', '-shm', '-journal', startLockSuffix]) rmSync(file + end, { force: true })
 }

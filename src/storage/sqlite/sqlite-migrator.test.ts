@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { model, Schema, t } from '../../schema/index.ts'
 import type { ApplyOptions, MigrationProgress } from '../migrations/migration.ts'
@@ -316,5 +318,34 @@ describe('dev', () => {
     const { steps } = await migrator().follow(new Schema([Writer, model('post', { id: t.serial() })]))
     expect(steps.some(({ safe }) => !safe)).toBe(true)
     expect(sql('select headline from post')).toHaveLength(2)
+  })
+})
+
+describe('a removal', () => {
+  test('is refused while somebody has the database open, and leaves nothing', async () => {
+    await start()
+    const storage = createSqliteStorage({ file })
+    await storage.open()
+    await expect(migrator().remove()).rejects.toMatchObject({ code: 'database_busy' })
+    const left = ['', '-wal', '-shm'].map((end) => [file + end, readFileSync(file + end)] as const)
+    await storage.close()
+    // As one leaves it that was killed.
+    for (const [name, bytes] of left) writeFileSync(name, bytes)
+    await migrator().remove()
+    expect(readdirSync(folder)).toEqual(['migrations'])
+  })
+  test('takes nothing of a database that somebody makes at once in its place', async () => {
+    await start()
+    const made = [file, `${file}-wal`]
+    const maker = new Worker(
+      `const { openSync } = require('node:fs'); const { parentPort, workerData } = require('node:worker_threads')
+      parentPort.postMessage('ready')
+      for (const file of workerData) for (;;) try { openSync(file, 'wx'); break } catch {}`,
+      { eval: true, workerData: made },
+    )
+    await once(maker, 'message')
+    await migrator().remove()
+    await once(maker, 'exit')
+    expect(made.filter((file) => existsSync(file))).toEqual(made)
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Schema } from '../../schema/index.ts'
@@ -6,7 +6,7 @@ import type { AppliedMigration, ApplyOptions, Migrator } from '../migrations/mig
 import type { MigrationFile } from '../migrations/migration-file.ts'
 import { translateError } from './sqlite-errors.ts'
 import { readHistory } from './sqlite-migration-history.ts'
-import { migratedPosition, reading, removeDatabase } from './sqlite-migration-reading.ts'
+import { migratedPosition, reading } from './sqlite-migration-reading.ts'
 import { withStartLock } from './sqlite-start-lock.ts'
 
 export interface SqliteMigratorOptions {
@@ -70,15 +70,17 @@ class SqliteMigrator implements Migrator {
     if (!existsSync(this.#file)) return
     const db = new DatabaseSync(this.#file, { timeout: 0 })
     try {
-      // Granted only to a connection that is alone. The files go while it is held: nobody can have opened them.
-      db.exec('pragma locking_mode = exclusive; begin exclusive')
-      removeDatabase(this.#file)
+      // Granted only to a connection that is alone, and all of the database is in the one file then. It goes last and while
+      // it is held: nobody can have opened it, and what is at its path from here on is another one.
+      db.exec('pragma locking_mode = exclusive; pragma journal_mode = delete; begin exclusive')
+      // An exclusive connection passes over what one that was killed has left.
+      rmSync(`${this.#file}-shm`, { force: true })
+      rmSync(this.#file)
     } catch (error) {
       throw translateError(error)
     } finally {
       db.close()
     }
-    removeDatabase(this.#file)
   }
 
   async #work() {

@@ -145,7 +145,10 @@ function triggerSql(fills: Fill[]): string[] {
     const assign = `SELECT ${value} INTO ${made} ${row};`
     return condition === undefined ? assign : `IF EXISTS (SELECT ${row} WHERE ${condition}) THEN ${assign} END IF;`
   })
-  const body = `BEGIN
+  // A column may be called as a variable is that the server has here, such as `found`.
+  const body = `
+#variable_conflict use_column
+BEGIN
 ${column.startsWith(newPrefix) ? `${made} := NULL;\n` : ''}IF ${made} IS NULL THEN
 ${acts.join('\n')}
 END IF;

@@ -384,19 +384,20 @@ describe('in parts', () => {
     // Cut off at 63 bytes, as the server does, what belongs to each would have one name.
     const tables = ['one', 'two'].map((name) => `${'long_'.repeat(10)}${name}`)
     const each = (text: string) => tables.map((table) => text.replaceAll('%', table)).join('\n')
-    write('0002-tables.sql', `-- step: x\n${each('CREATE TABLE % (id int primary key, kind text);')}`)
+    write('0002-tables.sql', `-- step: x\n${each('CREATE TABLE % (found int primary key, kind text);')}`)
     await apply(base)
     await sql(each('INSERT INTO % VALUES (1);'))
+    // Within a trigger `found` is a variable, too.
     const fill = (value: string, condition: string) =>
       `-- fill: ${value}\nUPDATE % SET kind = '${value}' WHERE ${condition};\n`
     write(
       '0003-fills.sql',
-      each(fill('a', 'id < 5') + fill('b', 'id BETWEEN 3 AND 6')) +
+      each(fill('a', 'found < 5') + fill('b', 'found BETWEEN 3 AND 6')) +
         each('\n-- data: meanwhile\nINSERT INTO % SELECT generate_series(2, 7);'),
     )
     expect((await apply(base, {}, big)).applied).toEqual(['0003-fills'])
     for (const table of tables) {
-      const kinds = await sql(`select kind from ${table} order by id`)
+      const kinds = await sql(`select kind from ${table} order by found`)
       expect(kinds.map(({ kind }) => kind)).toEqual(['a', 'a', 'b', 'b', 'b', 'b', null])
     }
     expect(await leftovers()).toEqual([])

@@ -108,20 +108,21 @@ export class HttpApp {
   add(endpoint: Endpoint): void {
     this.tree.add(endpoint.method, endpoint.path, (names) => {
       const route = compileRoute(endpoint, names, this.limits, this.stack?.hooks)
-      const { cors, compress } = endpoint.options
+      const { cors, compress, cache } = endpoint.options
       if (compress) this.compressFrom = leastCompressed
-      if (route.cache) this.#keep(route)
+      if (cache) this.#keep(route)
       if (cors !== undefined) (this.cors ?? this.#setCors(new CorsRules(undefined))).add(route, cors)
       return route
     })
   }
 
   /** What runs before a route may answer each request otherwise: then it is asked each time. */
-  #keep({ label }: Route): void {
+  #keep({ label, cache }: Route): void {
     const { keeping } = this.host
     if (!keeping) return
     if (this.stack)
       this.log.warn(`${label} keeps no answers: the app has middleware or hooks, which run for each request`)
+    else if (!cache) this.log.warn(`${label} keeps no answers: it has before hooks, which run for each request`)
     else this.kept ??= new AnswerCache(this, keeping)
   }
 

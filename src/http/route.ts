@@ -58,6 +58,10 @@ export function compileRoute(
   const hooks: Hooks[] = [app ?? {}, ...(endpoint.groups ?? []), options]
   const safe = safeMethods.has(method)
   const mode = options.transaction ?? (safe ? 'read' : 'write')
+  const prepare = withBefore(
+    hooks.map(({ before }) => before),
+    options.prepare as Route['prepare'],
+  )
   return {
     endpoint,
     label: `${method} ${path}`,
@@ -72,16 +76,14 @@ export function compileRoute(
     raw: options.body instanceof RawBody,
     accepts: endpoint.accepts ?? [jsonType],
     returns: new CompiledReturns(options.returns, mode === false || !endpoint.definition),
-    cache: cacheOf(options.cache),
+    // What runs before a handler may answer each request otherwise.
+    cache: prepare ? undefined : cacheOf(options.cache),
     mode,
     deadline: options.deadline ?? limits.deadline,
     bodyLimit: options.bodyLimit ?? limits.body,
     idempotent: options.idempotency ?? method === 'POST',
     safe,
-    prepare: withBefore(
-      hooks.map(({ before }) => before),
-      options.prepare as Route['prepare'],
-    ),
+    prepare,
     handle: options.handle as Route['handle'],
     after: hooks.flatMap(({ after }) => after ?? []).toReversed(),
   }

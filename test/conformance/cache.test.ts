@@ -1,4 +1,4 @@
-import { backend, define } from 'monobloc'
+import { backend, define, type Endpoint, group, MonoblocError } from 'monobloc'
 import { testBackend } from 'monobloc/testing'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Draft, Note, Tag, User } from './cache-app.ts'
@@ -225,6 +225,25 @@ describe('what is never kept', () => {
     const before = run.calls()
     for (let times = 0; times < 4; times++) expect((await run.get(at)).status).toBe(200)
     expect(run.calls()).toBe(before + 4)
+  })
+
+  test('what passes a before hook, which may let one through and refuse the next', async () => {
+    const { endpoint, policy, resource } = define({ models: { User, Tag }, user: User })
+    policy(Tag, { anyone: { read: true } })
+    policy(User, { anyone: { read: true } })
+    const before = ({ user }: { user: { name: string } | null }) => {
+      if (user?.name !== 'ann') throw new MonoblocError('forbidden')
+    }
+    const read = { anyone: true, cache: true, handle: ({ db }: any) => db.find(Tag) } as const
+    const inGroup = group({ at: '/group', before, serve: [resource(Tag, { at: '/tags', cache: true })] })
+    const own = endpoint('GET /own', { ...read, before } as any) as Endpoint
+    const kept = resource(User, { at: '/users', cache: true })
+    await using app = await testBackend(backend({ serve: [inGroup, own, kept] }))
+    const ann = app.as(await app.db.insert(User, { name: 'ann' }))
+    for (const at of ['/group/tags', '/own']) {
+      for (let times = 0; times < 4; times++) expect((await ann.get(at)).status).toBe(200)
+      expect([at, (await app.get(at)).status]).toEqual([at, 403])
+    }
   })
 
   test('errors', async () => {

@@ -106,8 +106,13 @@ function walk<T>(
     }
   }
   const rest = node.rest?.get(method)
-  if (rest) values.push(decodeSegment(path.slice(start)))
+  if (rest) values.push(decodeRest(path.slice(start)))
   return rest
+}
+
+/** Several segments. A slash that was encoded stays so: it divides none, and what guards `/a/b` does not see it in `/a%2Fb`. */
+function decodeRest(rest: string): string {
+  return decodeSegment(rest.replaceAll(/%2f/gi, '%252F'))
 }
 
 function childAt<T>(

@@ -165,6 +165,25 @@ describe('a file', () => {
   })
 })
 
+test('what guards a folder guards it however its path is written', async () => {
+  const app = backend({ serve: [], static: { '/files': root } }).use('/files/deep', (_req, res) => {
+    res.writeHead(401).end()
+  })
+  onTestFinished(() => app.stop())
+  const { port } = await app.start({ port: 0, environment: { NODE_ENV: 'test', MONOBLOC_LOG: 'silent' }, folder })
+  expect((await call(port, 'GET /files/a.txt')).body).toBe('text')
+  for (const at of ['deep/index.html', 'DEEP/index.html', '%64eep/index.html', 'deep/'])
+    expect([at, (await call(port, `GET /files/${at}`)).status]).toEqual([at, 401])
+  for (const at of [
+    'deep%2Findex.html',
+    'deep%2findex.html',
+    'deep%252Findex.html',
+    'deep%5Cindex.html',
+    '/deep/index.html',
+  ])
+    expect([at, (await call(port, `GET /files/${at}`)).status]).toEqual([at, 404])
+})
+
 describe('what is never served', () => {
   test.each([
     '/../secret.txt',

@@ -102,8 +102,16 @@ function mappedForm(exchange: Exchange, problem: Problem, thrown: unknown) {
 }
 
 function write(exchange: Exchange, status: number, fields: string[], body: AnswerBody, error?: MonoblocError): void {
-  const { app, trace } = exchange
-  if (isStreamed(body)) app.streams.add(exchange, body)
+  const { app, trace, response } = exchange
+  if (isStreamed(body)) {
+    // It has told of its end already: nobody would let go of the body any more.
+    if (response.destroyed) {
+      discardBody(body)
+      note(exchange, status, null, error)
+      return
+    }
+    app.streams.add(exchange, body)
+  }
   app.fields.addTo(fields)
   app.cors?.addTo(fields, exchange)
   if (trace) fields.push('traceparent', trace.traceparent)
@@ -113,7 +121,7 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
   if (typeof body === 'string' && !encoding && !error && !bodiless.has(status) && isOurs(exchange)) {
     const bytes = Buffer.byteLength(body)
     const head = `${fieldsText(fields)}\r\ncontent-length: ${bytes}\r\n\r\n`
-    sendText(exchange.response, status, exchange.id, head, body, encodingOf(body, bytes))
+    sendText(response, status, exchange.id, head, body, encodingOf(body, bytes))
     note(exchange, status, bytes, undefined)
     return
   }
@@ -124,8 +132,8 @@ function write(exchange: Exchange, status: number, fields: string[], body: Answe
     const bytes = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
     if (body !== null) fields.push('content-length', String(bytes))
     exchange.writeHead(status, fields)
-    if (typeof body === 'string') exchange.response.end(body, encodingOf(body, bytes))
-    else exchange.response.end(body ?? undefined)
+    if (typeof body === 'string') response.end(body, encodingOf(body, bytes))
+    else response.end(body ?? undefined)
     note(exchange, status, bytes, error)
   }
 }
@@ -177,6 +185,8 @@ function writeEncoded(
 
 function pump({ app, id, response }: Exchange, streams: readonly (Readable | NodeJS.ReadWriteStream)[]): void {
   pipeline([...streams, response] as never).catch((cause) => {
+    // A pipeline that could not begin has left them as they were.
+    discardBody(streams[0])
     // That a client has gone is no fault of anybody's.
     if (cause.code !== 'ERR_STREAM_PREMATURE_CLOSE')
       app.log.warn('A streamed answer broke off', { request: id, error: cause })

@@ -135,11 +135,14 @@ export class Exchange {
   /** Made when it is asked for: most requests end before anyone could use it. */
   get signal(): AbortSignal {
     if (!this.#abort) {
+      const { response } = this
       const abort = (this.#abort = new AbortController())
-      this.response.once('close', () => {
-        if (!this.response.writableFinished)
+      const closed = () => {
+        if (!response.writableFinished)
           abort.abort(new MonoblocError('request_timeout', { detail: 'The client has gone.' }))
-      })
+      }
+      if (response.destroyed) closed()
+      else response.once('close', closed)
     }
     return this.#abort.signal
   }

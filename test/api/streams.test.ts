@@ -4,6 +4,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { backend, define, eventStream, model, ndjson, t } from 'monobloc'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -279,6 +280,31 @@ describe('clients', () => {
       { timeout: 45_000 },
     )
     expect(made).toBeLessThan(1000)
+  })
+
+  test('one that has gone before there was an answer leaves no source behind, and takes nobody’s place', async () => {
+    const gone = Promise.withResolvers<void>()
+    const made: Readable[] = []
+    const reasons: unknown[] = []
+    const late = endpoint('GET /late', {
+      ...anyone,
+      async handle(context) {
+        const { socket } = context.req as http.IncomingMessage
+        if (!socket.destroyed) await once(socket, 'close')
+        reasons.push((context.signal.reason as { code: string } | undefined)?.code)
+        made.push(new Readable({ read() {} }))
+        gone.resolve()
+        return made[0]
+      },
+    })
+    const now = endpoint('GET /now', { ...anyone, handle: () => Readable.from([Buffer.from('now')]) })
+    const { port } = await serve([late, now], { limits: { streams: 1 } })
+    const socket = await open(port, '/late')
+    socket.destroy()
+    await gone.promise
+    await vi.waitFor(() => expect(made[0]!.destroyed).toBe(true))
+    expect(reasons).toEqual(['request_timeout'])
+    expect((await call(port, 'GET /now')).body).toBe('now')
   })
 
   test('are as many as they may be, and no more', async () => {

@@ -74,6 +74,9 @@ function codeOfForeign(error: unknown): ErrorCode {
   return foreignCodes[said] ?? (said >= 400 && said < 500 ? 'malformed_request' : 'internal')
 }
 
+// More than anyone corrects at once; a small request must not make a large answer.
+const mostViolations = 100
+
 /**
  * @param expose whether the private side may be seen: in development only
  * @param bodied whether the request has a body, from which the values that were refused may come
@@ -90,7 +93,7 @@ export function problemOf(error: MonoblocError, instance: string, expose: boolea
   if (error.status !== 500) problem.detail = errorTable[error.code].remedy
   if (error.subject !== undefined && error.status !== 500) problem.subject = error.subject
   if (error.violations.length && error.status !== 500)
-    problem.errors = error.violations.map((violation) => violationOf(violation, bodied))
+    problem.errors = error.violations.slice(0, mostViolations).map((violation) => violationOf(violation, bodied))
   if (expose && error.status >= 500) {
     const cause =
       error.cause instanceof Error

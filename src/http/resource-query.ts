@@ -76,6 +76,11 @@ export function readRowQuery(askable: Askable, parameters: Parameters): Pick<Lis
 // A list that is included with each row ends here; the resource of the related model has all of them, in pages.
 const mostIncluded = 100
 
+// Enough to correct a query by: each tells all names that there are.
+const mostViolations = 20
+// As `fields` of a QUERY.
+const mostNames = 100
+
 const unsortable: readonly string[] = ['manyToMany', 'virtual', 'json', 'bytes']
 
 class QueryReader {
@@ -88,6 +93,7 @@ class QueryReader {
 
   refuse(name: string, code: string, message: string): void {
     this.#violations.push({ path: ['query', name], code, message })
+    if (this.#violations.length >= mostViolations) this.finish()
   }
 
   finish(): void {
@@ -124,9 +130,16 @@ class QueryReader {
     return limit
   }
 
+  #list(name: string, text: string): string[] {
+    const names = text.split(',', mostNames + 1)
+    if (names.length <= mostNames) return names
+    this.refuse(name, 'too_many', `must have at most ${mostNames} names`)
+    return []
+  }
+
   #sort(text: string): string[] {
     const { model } = this.#askable
-    const sort = text.split(',')
+    const sort = this.#list('sort', text)
     for (const part of sort) {
       const field = model.fields.get(part.replace(/^-/, '')) as Field | undefined
       if (!field || field.options.writeOnly || unsortable.includes(field.kind))
@@ -142,7 +155,7 @@ class QueryReader {
 
   #fields(text: string): string[] {
     const { model } = this.#askable
-    const names = text.split(',')
+    const names = this.#list('fields', text)
     for (const name of names) {
       const field = model.fields.get(name) as Field | undefined
       if (!field || field.kind === 'manyToMany' || field.options.writeOnly) {
@@ -154,7 +167,7 @@ class QueryReader {
 
   #include(text: string): Record<string, object | true> {
     const tree: Included = {}
-    for (const path of text.split(',')) {
+    for (const path of this.#list('include', text)) {
       const parents = this.#askable.include.some((allowed) => allowed === path || allowed.startsWith(`${path}.`))
       if (!parents) {
         this.refuse(

@@ -249,6 +249,16 @@ describe.each([
         { in: 'body', pointer: '#/more', code: 'unknown_field' },
       ])
     })
+    test('is refused with 100 violations at most', async () => {
+      for (const [more, told] of [
+        [99, 99],
+        [100, 100],
+        [101, 100],
+      ] as const) {
+        const body = { a: '', list: [], ...Object.fromEntries(Array.from({ length: more }, (_, at) => [`x${at}`, 1])) }
+        expect((await call(port, 'PUT /items/1', { body })).json.errors).toHaveLength(told)
+      }
+    })
     test('is 400 for the query and 422 for the body', async () => {
       expectProblem(await call(port, 'PUT /items/1?limit=6', { body: { a: '', list: [] } }), 400, 'invalid_query')
       expectProblem(await call(port, 'PUT /items/1', { body: {} }), 422, 'validation_failed')

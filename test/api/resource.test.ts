@@ -214,6 +214,15 @@ describe('a list', () => {
     }
     expect((await call('GET', '/notes?after=nonsense', { as: 'ann' })).json.code).toBe('invalid_cursor')
   })
+  test.each(['sort', 'fields', 'include'])('takes 100 names in %s, and tells 20 that are wrong', async (list) => {
+    const ask = async (name: string, times: number) =>
+      (await call('GET', `/notes?${list}=${Array(times).fill(name)}`, { as: 'ann' })).json
+    const known = list === 'include' ? 'tags' : 'title'
+    expect(await ask(known, 100)).toBeInstanceOf(Array)
+    expect((await ask(known, 101)).errors).toMatchObject([{ parameter: list, code: 'too_many' }])
+    expect((await ask('x', 19)).errors).toHaveLength(19)
+    expect((await ask('x', 21)).errors).toHaveLength(20)
+  })
   test('answers a QUERY with and, or, not', async () => {
     const where = { or: [{ title: 'note 1' }, { stars: 6, not: { title: { endsWith: '3' } } }] }
     const { status, json } = await call('QUERY', '/notes', {

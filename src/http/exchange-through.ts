@@ -13,7 +13,7 @@ import type { Chain, Done } from './middleware-chain.ts'
 import { canonicalTarget, type MountedRequest, runUnversioned } from './middleware-path.ts'
 import { asMonoblocError } from './problem.ts'
 import { ReplyState } from './reply.ts'
-import { hasBody } from './request-body.ts'
+import { bodyTooLarge, hasBody } from './request-body.ts'
 import { checkHead, checkHostGiven } from './request-head.ts'
 import { saveRequest } from './request-state.ts'
 import { pathOf } from './request-target.ts'
@@ -363,13 +363,15 @@ export class ExchangeThrough extends Exchange {
   }
 }
 
-const decoders: Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Buffer> = {
+type Decode = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
+
+const decoders: Record<string, Decode> = {
   gzip: gunzipSync,
   deflate: inflateSync,
   br: brotliDecompressSync,
 }
 
-/** Holds JSON that middleware has parsed to what ours takes. @throws MonoblocError `malformed_json` */
+/** Holds JSON that middleware has parsed to what ours takes. @throws MonoblocError `malformed_json`, `body_too_large` */
 function checkAsRead(
   { 'content-type': type = '', 'content-encoding': encoding = 'identity' }: IncomingHttpHeaders,
   bytes: Buffer,
@@ -378,7 +380,16 @@ function checkAsRead(
 ): void {
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) return
   const decode = decoders[encoding.toLowerCase()]
-  if (decode || encoding.toLowerCase() === 'identity') parse(decode ? decode(bytes, { maxOutputLength: most }) : bytes)
+  if (decode || encoding.toLowerCase() === 'identity') parse(decode ? unpacked(decode, bytes, most) : bytes)
+}
+
+function unpacked(decode: Decode, bytes: Buffer, most: number): Buffer {
+  try {
+    return decode(bytes, { maxOutputLength: most })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(most)
+    throw new MonoblocError('malformed_json', { cause })
+  }
 }
 
 function wasRead(request: IncomingMessage): boolean {

@@ -19,7 +19,7 @@ export function readBody(
   done: (error: MonoblocError | null, body: Buffer) => void,
 ): void {
   if (Number(request.headers['content-length'] ?? 0) > limit) {
-    done(tooLarge(limit), nothing)
+    done(bodyTooLarge(limit), nothing)
     return
   }
   let first: Buffer | undefined
@@ -32,7 +32,7 @@ export function readBody(
       request.off('end', onEnd)
       // What still comes is read and dropped: a connection that closes on unread data resets before our answer is read.
       request.resume()
-      done(tooLarge(limit), nothing)
+      done(bodyTooLarge(limit), nothing)
     } else if (!first) first = chunk
     else (rest ??= [first]).push(chunk)
   }
@@ -41,7 +41,7 @@ export function readBody(
   request.on('end', onEnd)
 }
 
-function tooLarge(limit: number): MonoblocError {
+export function bodyTooLarge(limit: number): MonoblocError {
   return new MonoblocError('body_too_large', {
     violations: [{ path: ['body'], code: 'too_big', message: `must have at most ${limit} bytes` }],
   })

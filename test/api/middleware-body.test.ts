@@ -103,6 +103,14 @@ describe('a body that middleware has in its hands', () => {
     expect((await call(port, 'POST /take', of(60))).json).toBe(60)
     expectProblem(await call(port, 'POST /take', of(61)), 413, 'body_too_large')
   })
+  test('is held to our limit unpacked, where a parser that unpacks takes more', async () => {
+    const limited = endpoint('POST /take', { bodyLimit: 50, body: z.any(), handle: ({ body }) => body.length })
+    const { port } = await serveApp(backend({ serve: [limited] }).use(express.json({ strict: false })))
+    const headers = { ...json, 'content-encoding': 'gzip' }
+    const of = (bytes: number) => ({ body: gzipSync(JSON.stringify('x'.repeat(bytes - 2))), headers })
+    expect((await call(port, 'POST /take', of(50))).json).toBe(48)
+    expectProblem(await call(port, 'POST /take', of(51)), 413, 'body_too_large')
+  })
   test('that a parser refuses is a problem', async () => {
     const { port } = await serveApp(backend({ serve: [take()] }).use(express.json()))
     expectProblem(await call(port, 'POST /take', { body: '{', headers: json }), 400, 'malformed_request')

@@ -9,13 +9,14 @@ Values.prototype = Object.freeze(Object.create(null))
 
 /** The path of a request target in origin form or absolute form (RFC 9112, 3.2), without query. */
 export function pathOf(target: string): string {
-  const path = target.charCodeAt(0) === 47 ? target : withoutAuthority(target)
+  const path = originForm(target)
   const end = path.indexOf('?')
   return end < 0 ? path : path.slice(0, end)
 }
 
-function withoutAuthority(target: string): string {
-  if (target === '*') return target
+/** A request target in origin form, with its query. @throws MonoblocError `malformed_request` for one in no form of HTTP's */
+export function originForm(target: string): string {
+  if (target.charCodeAt(0) === 47 || target === '*') return target
   const parts = /^https?:\/\/[^/?#]*(.*)$/i.exec(target)
   if (!parts) throw new MonoblocError('malformed_request', { detail: 'The request target is no path.' })
   return parts[1]!.startsWith('/') ? parts[1]! : `/${parts[1]}`

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { MonoblocError } from '../errors.ts'
+import { originForm } from './request-target.ts'
 import type { KnownVersion, VersionList } from './version-list.ts'
 
 /** Which version a request is of, and how it says so. */
@@ -7,7 +8,7 @@ export interface Asked {
   version: KnownVersion | null
   /** Its address says it: the same address never is another version. */
   addressed: boolean
-  /** The target without what says the version in its query. */
+  /** The target in origin form, without what says the version in its query. */
   target: string
   /** What the address has before the path of a route: `/v1`; empty without. */
   prefix: string
@@ -17,11 +18,11 @@ export interface Asked {
  * Reads the version out of a request.
  *
  * @throws MonoblocError `version_unknown` (400) for one that is not known, for places that disagree, and for none where
- * there must be one; `not_found` (404) for an address under a version that is not known
+ * there must be one; `not_found` (404) for an address under a version that is not known; `malformed_request`
  */
 export function versionAsked(list: VersionList, { url, headers }: IncomingMessage): Asked {
   const { path, query, header, accept } = list.places
-  const target = url!
+  const target = originForm(url!)
   const start = target.indexOf('?')
   const said: [where: 'params' | 'query' | 'headers', name: string, value: string][] = []
   const asked: Asked = { version: list.usual, addressed: false, target, prefix: '' }

@@ -128,6 +128,7 @@ async function person(body: object = { first: 'Ann', last: 'Bee' }): Promise<{ i
 describe('which version', () => {
   test.each([
     ['a path', 'GET /v2/since', {}, 'v2'],
+    ['a path of a whole address', 'GET http://x.example/v2/since', {}, 'v2'],
     ['a query', 'GET /since?a=1&version=v2&b=2', {}, 'v2'],
     ['a header', 'GET /since', { 'api-version': 'v2' }, 'v2'],
     ['a parameter of Accept', 'GET /since', { accept: 'text/html, application/json; version=v2' }, 'v2'],

@@ -17,7 +17,6 @@ export class UploadFolder {
   readonly base: string
   readonly #incoming: string
   readonly #own: string
-  #made: Promise<unknown> | undefined
   /** Requests whose files are being received. */
   open = 0
 
@@ -30,9 +29,9 @@ export class UploadFolder {
 
   /** A path for one more file. */
   async place(): Promise<string> {
-    this.#made ??= mkdir(this.#own, { recursive: true, mode: 0o700 })
     live.add(this.#own)
-    await this.#made
+    // Each time: another machine takes the folder for left behind, where nothing has come for a day.
+    await mkdir(this.#own, { recursive: true, mode: 0o700 })
     return path.join(this.#own, randomUUID())
   }
 
@@ -58,7 +57,6 @@ export class UploadFolder {
 
   async close(): Promise<void> {
     await rm(this.#own, { recursive: true, force: true })
-    this.#made = undefined
     live.delete(this.#own)
   }
 }

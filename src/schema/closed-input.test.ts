@@ -81,6 +81,11 @@ describe('a closed input', () => {
     expect((await later['~standard'].validate(deep)).issues).toHaveLength(1)
   })
 
+  test('says as much as there is of a large list', async () => {
+    const lists = z.union([z.array(a), z.array(b)])
+    expect(await refused(lists, Array(200_000).fill(deep))).toHaveLength(200_000)
+  })
+
   test('is the schema itself where nothing is dropped, and of another library', () => {
     const other: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'other', validate: (value) => ({ value }) } }
     for (const schema of [z.strictObject({}), z.looseObject({}), z.string(), other])

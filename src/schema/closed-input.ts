@@ -156,7 +156,8 @@ function unionWalk(options: readonly Zod[], inner: (one: Zod) => Walk | undefine
         least ??= here
       }
     }
-    if (least) found.push(...least)
+    // One by one: a large body may have more of them than a call takes arguments.
+    for (const one of least ?? []) found.push(one)
   }
 }
 

@@ -35,7 +35,7 @@ export interface HttpLimits {
   uploads: number
   /** Answers that may be streamed at once: events, lines, files. Beyond: 503 `overloaded`. Default 10,000. */
   streams: number
-  /** Milliseconds that the client of one may read nothing of what waits for it. Beyond: it is cut. Default 60,000. */
+  /** Milliseconds that a client may read nothing of an answer that waits for it. Beyond: it is cut. Default 60,000. */
   streamStall: number
 }
 

@@ -252,7 +252,7 @@ function listenerFor(app: HttpApp, listener: http.RequestListener, isOurs: boole
     },
     listener,
   )
-  closeIdleConnections(server, limits.keepAlive)
+  closeIdleConnections(server, limits.keepAlive, limits.streamStall)
   // Node drops what is beyond this count without a word: one more than allowed shows that there were too many.
   server.maxHeadersCount = Math.max(limits.headerFields + 1, app.stack?.mounts.size ? nodeHeaderFields : 0)
   // An expectation that we don't know is none of ours to fail for (RFC 9110, 10.1.1, lets us).

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import {
   createEndpoint,
@@ -164,6 +164,18 @@ describe('idle connections', () => {
     await once(busy, 'close')
     expect(answers.busy).toContain('"done"')
   })
+})
+
+test('a client that stops reading an answer is cut', async () => {
+  const large = endpoint('GET /large', { anyone: true, handle: () => 'x'.repeat(20_000_000) })
+  const { server, port } = await serve({ limits: { streamStall: 200 } }, [large])
+  const stopped = net.connect(port, '127.0.0.1').on('error', () => {})
+  onTestFinished(() => void stopped.destroy())
+  stopped.pause().write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(server.fastify.server, 'request')
+  const connections = () =>
+    new Promise<number>((resolve) => server.fastify.server.getConnections((_, count) => resolve(count)))
+  await vi.waitFor(async () => expect(await connections()).toBe(0), 45_000)
 })
 
 describe('what is no request', () => {

@@ -8,6 +8,7 @@ const statement = { sql: 'select 1', reach: 'bounded' } as const
 function locked(times: number) {
   let left = times
   const connection = {
+    db: { isTransaction: true },
     control: () => {},
     cells() {
       if (left-- > 0) throw Object.assign(new Error('database is locked'), { errcode: 261 })

@@ -10,7 +10,7 @@ import type { ParameterDetails } from './openapi-details.ts'
 import { filterParameters, type ResourceEndpoint } from './resource-details.ts'
 import { keyFromPath, keyPath } from './resource-key.ts'
 import { type Askable, type ListQuery, readListQuery, readRowQuery } from './resource-query.ts'
-import { shapedTag, versionField, versionOf } from './resource-tag.ts'
+import { countsVersions, shapedTag } from './resource-tag.ts'
 
 interface ReadContext {
   db: unknown
@@ -96,7 +96,7 @@ const cursorParameter: ParameterDetails = {
 /** `GET /articles/:id`. */
 export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: string): Endpoint {
   const { model } = askable
-  const counted = versionField(model)
+  const counted = countsVersions(model)
   return make(`GET ${at}${keyPath(model)}`, {
     summary: `Read one ${model.name}`,
     operation: 'read',
@@ -113,7 +113,7 @@ export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: strin
       const key = keyFromPath(model, params)
       const plain = isEmpty(query)
       const shape = plain ? undefined : readRowQuery(askable, query)
-      if (plain || counted === undefined) {
+      if (plain || !counted) {
         return chain(
           ScopedDb.read(db, (rows) => {
             rows.session.last?.()
@@ -123,8 +123,8 @@ export function readEndpoint(make: ResourceEndpoint, askable: Askable, at: strin
         )
       }
       return ScopedDb.read(db, (rows) =>
-        chain(versionOf(rows, model, key, counted), (version) =>
-          chain(rows.getJson(model, key, shape), (text) => new JsonText(text, shapedTag(text, version))),
+        chain(rows.getJson(model, key), (whole) =>
+          chain(rows.getJson(model, key, shape), (text) => new JsonText(text, shapedTag(text, whole))),
         ),
       )
     },

@@ -1,31 +1,25 @@
-import type { RowReader } from '../commit/index.ts'
 import type { AnyModel, Field } from '../schema/index.ts'
-import { chain, type MaybePromise } from '../storage/index.ts'
 import { contentTag } from './conditional.ts'
 
 // An entity tag is strong, and so of one representation (RFC 9110, 8.8.1): that of a plain read is its content's. A read
 // with `fields` or `include` has another content, and tells nothing of what it leaves out; where the model counts its
-// versions, its tag carries the row's, `<content>.<version>`, by which a change can be held to it all the same.
+// versions, its tag carries that of the plain one, `<content>.<plain>`, by which a change can be held to the row all the
+// same. The version itself would not do: SQL by hand does not count it, and a row that is made again begins it again.
 
-/** The name of the field that counts a model's versions. */
-export function versionField(model: AnyModel): string | undefined {
-  return [...(model.fields as Map<string, Field>)].find(([, { options }]) => options.automatic === 'version')?.[0]
+/** Whether a model counts the versions of its rows. */
+export function countsVersions(model: AnyModel): boolean {
+  return [...(model.fields as Map<string, Field>)].some(([, { options }]) => options.automatic === 'version')
 }
 
-/** The version of a row, in the snapshot of the read that its tag is for. */
-export function versionOf(rows: RowReader, model: AnyModel, key: unknown, field: string): MaybePromise<number> {
-  return chain(rows.getJson(model, key, { fields: [field] }), (text) => JSON.parse(text)[field])
+/** The tag of a representation that is not the plain one, of a row whose plain one is `plain`. */
+export function shapedTag(text: string, plain: string): string {
+  return `${contentTag(text)}.${contentTag(plain)}`
 }
 
-/** The tag of a representation that is not the plain one, of a row of this version. */
-export function shapedTag(text: string, version: number): string {
-  return `${contentTag(text)}.${version}`
-}
-
-/** The tag in an `If-Match` that a read of this version, in some shape, has given; undefined when there is none. */
-export function tagOfVersion(list: string, version: unknown): string | undefined {
-  for (const [, weak, tag, counted] of list.matchAll(/(W\/)?"([\w-]{22}\.(\d{1,16}))(?:--\w+)?"/g)) {
-    if (!weak && Number(counted) === version) return tag
+/** The tag in an `If-Match` that a read in some shape has given, of a row whose plain tag is this; undefined without one. */
+export function shapedTagOf(list: string, plainTag: string): string | undefined {
+  for (const [, weak, tag, plain] of list.matchAll(/(W\/)?"([\w-]{22}\.([\w-]{22}))(?:--\w+)?"/g)) {
+    if (!weak && plain === plainTag) return tag
   }
   return undefined
 }

@@ -19,7 +19,7 @@ import { jsonType, mergePatchType } from './media-type.ts'
 import type { ResourceEndpoint } from './resource-details.ts'
 import { keyFromPath, keyPath, pathOfKey } from './resource-key.ts'
 import { documentsIn, mergePatch } from './resource-merge.ts'
-import { tagOfVersion, versionField } from './resource-tag.ts'
+import { countsVersions, shapedTagOf } from './resource-tag.ts'
 
 interface WriteContext<Body> {
   db: ScopedDb
@@ -140,7 +140,7 @@ async function change(
   return shown(db, model, keyOf(model, row))
 }
 
-/** Holds a change to the tag of the plain representation, or to the version that the tag of another one carries. */
+/** Holds a change to the tag of the plain representation, or to that which the tag of another one carries. */
 async function checkVersion(
   db: ScopedDb,
   model: AnyModel,
@@ -152,9 +152,9 @@ async function checkVersion(
   if (!conditional && !required) return
   if (!conditional) throw new MonoblocError('precondition_required')
   const text = await ScopedDb.read(db, (rows) => rows.getJson(model, key))
-  const counted = versionField(model)
-  const shaped = counted && tagOfVersion(headers['if-match'] ?? '', JSON.parse(text)[counted])
-  checkPrecondition(headers, shaped ?? contentTag(text), required)
+  const tag = contentTag(text)
+  const shaped = countsVersions(model) ? shapedTagOf(headers['if-match'] ?? '', tag) : undefined
+  checkPrecondition(headers, shaped ?? tag, required)
 }
 
 /** The row as a read would show it, with its tag; undefined to whoever may write it and not read it. */

@@ -52,7 +52,8 @@ export default defineConfig({
         },
       },
     ],
-    // Most of our tests wait for a process or a disk: with one worker for each core 4 of 10 moments of the cores are idle, with two hardly any.
+    // Most of our tests wait for a process or a disk: with one worker for each core 4 of 10 moments of the cores are idle,
+    // with two hardly any.
     maxWorkers: availableParallelism() * 2,
     execArgv: ['--conditions=source'],
     reporters: ['default', new SummaryReporter()],
